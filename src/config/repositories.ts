@@ -1,0 +1,113 @@
+import type { Profile, Repository } from '../caching/repository.js'
+import { type CompleteSettings, completeSettings, type OwnSettings, type SharedSettings } from './schema.js'
+
+const common = {
+  format: 'raw',
+  type: 'proxy',
+  query: 'forward',
+  freshness: [],
+  targetedFields: [],
+  staleWhileRevalidate: '0s',
+  timeout: { connect: '3s', headers: '10s', stall: '30s' },
+  retry: { attempts: 3, budget: '20s', resumes: 5 },
+  maxRedirects: 5,
+  redirects: { allow: [] },
+}
+
+/** What holds where neither the repository nor `defaults` says otherwise, in the notation of repositories.yaml. */
+export const profileDefaults: Readonly<Record<Profile, Readonly<Record<string, unknown>>>> = {
+  artifact: {
+    ...common,
+    profile: 'artifact',
+    maxAge: '24h',
+    forwardRequestHeaders: ['accept'],
+    clientCacheControl: 'ignore',
+    maxStale: 'forever',
+    keepOnUpstreamMissing: true,
+    negative: { ttl: '60s', forbiddenTtl: '10s' },
+  },
+  rfc9111: {
+    ...common,
+    profile: 'rfc9111',
+    maxAge: '0s',
+    forwardRequestHeaders: 'all',
+    clientCacheControl: 'honour',
+    maxStale: '0s',
+    keepOnUpstreamMissing: false,
+    negative: { ttl: '0s', forbiddenTtl: '0s' },
+  },
+}
+
+/** Settings that contradict a plain shared cache: it knows no lifetime and no stale copy but what the remote allows. */
+export const artifactOnly = [
+  'freshness',
+  'maxAge',
+  'maxStale',
+  'keepOnUpstreamMissing',
+  'negative',
+  'staleWhileRevalidate',
+] as const
+
+export function buildRepositories(
+  own: Readonly<Record<string, OwnSettings>>,
+  shared: SharedSettings,
+): readonly Repository[] {
+  const base = {
+    artifact: completeSettings.parse(profileDefaults.artifact),
+    rfc9111: completeSettings.parse(profileDefaults.rfc9111),
+  }
+  const repositories = Object.entries(own).map(([name, settings]) => {
+    const profile = settings.profile ?? shared.profile ?? 'artifact'
+    return asRepository(name, settings, overlay(base[profile], inheritable(shared, profile), settings))
+  })
+  return deepFreeze(repositories)
+}
+
+/** `defaults` are written for all repositories, so what a plain shared cache may not have just passes it by. */
+function inheritable(shared: SharedSettings, profile: Profile): SharedSettings {
+  if (profile === 'artifact') return shared
+  const rest = { ...shared }
+  for (const setting of artifactOnly) delete rest[setting]
+  return rest
+}
+
+/** Explicit over `defaults` over profile; groups field by field, lists as a whole. */
+function overlay(base: CompleteSettings, shared: SharedSettings, own: OwnSettings): CompleteSettings {
+  return {
+    ...base,
+    ...shared,
+    ...own,
+    negative: { ...base.negative, ...shared.negative, ...own.negative },
+    timeout: { ...base.timeout, ...shared.timeout, ...own.timeout },
+    retry: { ...base.retry, ...shared.retry, ...own.retry },
+    redirects: { ...base.redirects, ...shared.redirects, ...own.redirects },
+  }
+}
+
+function asRepository(name: string, { remote, aliases = [] }: OwnSettings, settings: CompleteSettings): Repository {
+  const { format, type, profile, query, forwardRequestHeaders, timeout, retry, maxRedirects, redirects } = settings
+  const { freshness, maxAge, targetedFields, clientCacheControl } = settings
+  const { staleWhileRevalidate, maxStale, keepOnUpstreamMissing, negative } = settings
+  return {
+    ...{ name, aliases, format, type, profile, remotes: remote, query, forwardRequestHeaders },
+    caching: {
+      ...{ profile, freshness, maxAge, targetedFields, clientCacheControl },
+      ...{ staleWhileRevalidate, maxStale, keepOnUpstreamMissing, negative },
+    },
+    upstream: { timeout, retry, maxRedirects, redirects },
+  }
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(deepFreeze)
+  return value
+}
+
+/** Looks a repository up by its name or one of its aliases; names are compared exactly. */
+export function repositoryIndex(repositories: readonly Repository[]): (nameOrAlias: string) => Repository | undefined {
+  const byName = new Map<string, Repository>()
+  for (const repository of repositories) {
+    for (const name of [repository.name, ...repository.aliases]) byName.set(name, repository)
+  }
+  return (nameOrAlias) => byName.get(nameOrAlias)
+}

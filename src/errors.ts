@@ -1,0 +1,52 @@
+/** Every way a request can end without an artifact. `http/on-error.ts` maps each to a status. */
+export type ErrorCode =
+  | 'REPOSITORY_UNKNOWN'
+  | 'PATH_INVALID'
+  | 'METHOD_NOT_ALLOWED'
+  | 'URL_TOO_LONG'
+  | 'LOOP_DETECTED'
+  | 'NOT_CACHED'
+  | 'UPSTREAM_ABSENT'
+  | 'UPSTREAM_REFUSED'
+  | 'UPSTREAM_UNREACHABLE'
+  | 'UPSTREAM_TIMEOUT'
+  | 'UPSTREAM_TLS'
+  | 'UPSTREAM_CUT'
+  | 'UPSTREAM_INVALID'
+  | 'UPSTREAM_STATUS'
+  | 'UPSTREAM_OVERLOADED'
+  | 'UPSTREAM_UNAUTHORIZED'
+  | 'REDIRECT_REFUSED'
+  | 'REDIRECT_LIMIT'
+  | 'INTEGRITY_MISMATCH'
+  | 'STORE_FAULT'
+  | 'DATA_DIRECTORY_UNUSABLE'
+  | 'SHUTTING_DOWN'
+  | 'INTERNAL'
+
+export interface ErrorDetails {
+  /** The remote's status, where it answered at all. */
+  readonly status?: number
+  /** Seconds the remote asked us to wait (`Retry-After`). */
+  readonly retryAfter?: number
+  readonly cause?: unknown
+}
+
+/** A fault with a code from the closed set; nothing in this project tells faults apart by their message. */
+export class LarderError extends Error {
+  override readonly name = 'LarderError'
+  readonly status: number | undefined
+  readonly retryAfter: number | undefined
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    details: ErrorDetails = {},
+  ) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.status = details.status
+    this.retryAfter = details.retryAfter
+  }
+}
+
+export const isLarderError = (error: unknown): error is LarderError => error instanceof LarderError

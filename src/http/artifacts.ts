@@ -1,0 +1,87 @@
+import type { HttpBindings } from '@hono/node-server'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import type { Context } from 'hono'
+import { checkTarget, splitArtifactPath } from '../caching/cache-key.js'
+import type { CacheOutcome } from '../caching/cache-status.js'
+import type { Repository } from '../caching/repository.js'
+import { isLarderError, LarderError } from '../errors.js'
+import type { Logger } from '../log.js'
+import type { Proxy } from '../proxy/proxy.js'
+import type { Resolution } from '../proxy/resolution.js'
+import { Exchange, type ExchangeDeps } from './exchange.js'
+import type { Send } from './send.js'
+
+export interface ArtifactsDeps extends ExchangeDeps {
+  readonly proxy: Proxy
+  readonly find: (nameOrAlias: string) => Repository | undefined
+  readonly send: Send
+  readonly log: Logger
+}
+
+/** Bytes of a request target (C10); longer ones are refused before anything is done with them. */
+const maxTarget = 8 * 1024
+
+const failing: CacheOutcome = { outcome: 'error' }
+
+/** GET and HEAD `/repository/<name>/<path>`, on the raw request and response: their bytes and spelling count (C2, C10). */
+export function createArtifacts(deps: ArtifactsDeps) {
+  const { proxy, find, send, log, via } = deps
+
+  const answer = (exchange: Exchange): void | Promise<void> => {
+    const { request } = exchange
+    const { method, url = '' } = request
+    if (url.length > maxTarget) throw new LarderError('URL_TOO_LONG', `the URL has ${url.length} bytes, more than ${maxTarget}`)
+    const split = splitArtifactPath(url)
+    if (!split) throw new LarderError('PATH_INVALID', 'expected /repository/<name>/<path>')
+    const repository = find(split.name)
+    exchange.repository = repository?.name
+    if (method !== 'GET' && method !== 'HEAD') throw new LarderError('METHOD_NOT_ALLOWED', `${method} on a proxy repository`)
+    checkTarget(split.target)
+    if (!repository) throw new LarderError('REPOSITORY_UNKNOWN', `no repository or alias is named "${split.name}"`)
+    if (request.headers.via?.includes(via)) throw new LarderError('LOOP_DETECTED', 'the request came through here before')
+    const resolution = proxy.resolve({
+      repository,
+      method,
+      target: split.target,
+      headers: request.rawHeaders,
+      leaving: () => exchange.leaving(),
+    })
+    return resolution instanceof Promise
+      ? resolution.then((resolved) => deliver(exchange, resolved))
+      : deliver(exchange, resolution)
+  }
+
+  const deliver = (exchange: Exchange, resolution: Resolution): void | Promise<void> => {
+    const { cache } = resolution
+    switch (resolution.kind) {
+      case 'artifact':
+        return send(exchange, resolution.artifact, cache)
+      case 'absent':
+        return exchange.fail(remoteSaid('UPSTREAM_ABSENT', resolution.status), cache)
+      case 'refused':
+        return exchange.fail(remoteSaid('UPSTREAM_REFUSED', resolution.status), cache)
+      case 'trouble':
+        return exchange.fail(resolution.error, cache)
+    }
+  }
+
+  const failed = (exchange: Exchange, error: unknown) => {
+    if (!isLarderError(error)) log.error({ err: error, requestId: exchange.requestId }, 'an artifact request failed unforeseen')
+    const fault = isLarderError(error) ? error : new LarderError('INTERNAL', 'an unforeseen fault', { cause: error })
+    if (exchange.response.headersSent) exchange.cut(fault.code)
+    else exchange.fail(fault, failing)
+  }
+
+  return (c: Context<{ Bindings: HttpBindings }>): Response => {
+    const exchange = new Exchange(c.env.incoming, c.env.outgoing, deps)
+    try {
+      answer(exchange)?.catch((error) => failed(exchange, error))
+    } catch (error) {
+      failed(exchange, error)
+    }
+    return RESPONSE_ALREADY_SENT
+  }
+}
+
+const remoteSaid = (code: 'UPSTREAM_ABSENT' | 'UPSTREAM_REFUSED', status: number) =>
+  new LarderError(code, `the remote answered ${status}`, { status })

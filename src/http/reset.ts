@@ -1,0 +1,32 @@
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+
+/** Ends a connection so that the client can't take what it has for the whole: by RST, under TLS too (C7). */
+export type Reset = (socket: Socket | null) => void
+
+/**
+ * A TLS socket has no `resetAndDestroy` of its own, so the raw ones below are kept, found again by the client's address
+ * and port.
+ */
+export function createReset(tlsServer: Server | undefined): Reset {
+  const raw = new Map<string, Socket>()
+  const below = new WeakMap<Socket, Socket>()
+  tlsServer?.on('connection', (socket: Socket) => {
+    const peer = peerOf(socket)
+    raw.set(peer, socket)
+    socket.once('close', () => raw.get(peer) === socket && raw.delete(peer))
+  })
+  tlsServer?.on('secureConnection', (socket: TLSSocket) => {
+    const rawSocket = raw.get(peerOf(socket))
+    if (rawSocket) below.set(socket, rawSocket)
+  })
+  return (socket) => {
+    if (!socket) return
+    const target = below.get(socket) ?? socket
+    if ('encrypted' in target) target.destroy()
+    else target.resetAndDestroy()
+  }
+}
+
+const peerOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`

@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs'
+import http from 'node:http'
+import https from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import { getRequestListener, type HttpBindings } from '@hono/node-server'
+import type { Hono } from 'hono'
+import type { Logger } from '../log.js'
+import { createReset, type Reset } from './reset.js'
+
+export interface ServerOptions {
+  readonly host: string
+  readonly port: number
+  readonly tls: { readonly cert: string; readonly key: string; readonly port: number } | undefined
+  readonly maxConnections: number
+  /** Milliseconds after which a client that takes no byte is reset. */
+  readonly clientTimeout: number
+  readonly log: Logger
+}
+
+/** The listeners: plain HTTP always, TLS of our own beside it where configured (resets must reach clients, C7). */
+export interface Servers {
+  readonly reset: Reset
+  /** Resolves with the URLs once all listen. */
+  listen(app: Hono<{ Bindings: HttpBindings }>): Promise<string[]>
+  /** Reads certificate and key anew; a bad pair keeps the old one. */
+  reloadCertificate(): void
+  connections(): number
+  /** Stops accepting; idle connections end now, busy ones after their answer, the rest by reset when `grace` ms are over. */
+  close(grace: number): Promise<void>
+}
+
+const limits = {
+  maxHeaderSize: 16 * 1024,
+  keepAliveTimeout: 75_000,
+  headersTimeout: 20_000,
+  requestTimeout: 60_000,
+  connectionsCheckingInterval: 5_000,
+}
+
+export function createServers(options: ServerOptions): Servers {
+  const { host, port, tls, log } = options
+  const plain = http.createServer(limits)
+  const secure = tls && https.createServer({ ...limits, ...readPair(tls) })
+  const servers = secure ? [plain, secure] : [plain]
+  const reset = createReset(secure)
+  const sockets = new Set<Socket>()
+  for (const server of servers) {
+    server.maxConnections = options.maxConnections
+    server.setTimeout(options.clientTimeout, reset)
+    server.on('connection', (socket: Socket) => {
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+    })
+  }
+
+  return {
+    reset,
+
+    async listen(app) {
+      const fetch = (request: Request, env: HttpBindings) => app.fetch(asGet(request), env)
+      const listener = getRequestListener(fetch as Parameters<typeof getRequestListener>[0], { hostname: 'larder' })
+      for (const server of servers) server.on('request', listener)
+      const urls = [urlOf('http', await listenOn(plain, host, port))]
+      if (secure && tls) urls.push(urlOf('https', await listenOn(secure, host, tls.port)))
+      return urls
+    },
+
+    reloadCertificate() {
+      if (!secure || !tls) return
+      try {
+        secure.setSecureContext(readPair(tls))
+        log.info('certificate reloaded')
+      } catch (error) {
+        log.error({ err: error }, 'cannot load the certificate; the old one stays in use')
+      }
+    },
+
+    connections: () => sockets.size,
+
+    async close(grace) {
+      const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())))
+      const timer = setTimeout(() => {
+        for (const socket of sockets) socket.resetAndDestroy()
+      }, grace)
+      // A connection that turns idle only now is noticed by this.
+      const idle = setInterval(() => {
+        for (const server of servers) server.closeIdleConnections()
+      }, 100)
+      await Promise.all(closed)
+      clearTimeout(timer)
+      clearInterval(idle)
+    },
+  }
+}
+
+/** Hono answers HEAD by a copy of what GET gives; the artifact route has written its answer by then. Node drops the body. */
+const asGet = (request: Request): Request =>
+  request.method === 'HEAD' ? Object.create(request, { method: { value: 'GET' } }) : request
+
+const readPair = ({ cert, key }: { cert: string; key: string }) => ({ cert: readFileSync(cert), key: readFileSync(key) })
+
+const urlOf = (scheme: string, { address, family, port }: AddressInfo) =>
+  `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+
+function listenOn(server: http.Server, host: string, port: number): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port, backlog: 1024 }, () => {
+      server.off('error', reject)
+      resolve(server.address() as AddressInfo)
+    })
+  })
+}

@@ -1,0 +1,268 @@
+import type { CacheOutcome } from '../caching/cache-status.js'
+import { pathOf } from '../caching/cache-key.js'
+import { field, type RawHeaders } from '../caching/headers.js'
+import type { StoredResponse } from '../caching/record.js'
+import { storable } from '../caching/storable.js'
+import { conditionalHeaders, freshened, matches304, sameVersion } from '../caching/validation.js'
+import { selecting, varyNames } from '../caching/vary.js'
+import { isLarderError, LarderError } from '../errors.js'
+import type { Logger } from '../log.js'
+import type { Metrics } from '../metrics.js'
+import type { ArtifactStore } from '../storage/artifact-store.js'
+import type { Upstream } from '../upstream/upstream.js'
+import type { Ask } from './ask.js'
+import { createCollapse } from './collapse.js'
+import { type Fill, isSuccess, startFill } from './fill.js'
+import { askHead, type HeadAnswer } from './head.js'
+import { classifyRefusal, sparesCopy } from './refusal.js'
+import { remoteSource } from './remote-source.js'
+import { upstreamHeaders } from './request-headers.js'
+import { growingArtifact, headArtifact, passingArtifact, type Resolution } from './resolution.js'
+import { createShortMemory } from './short-memory.js'
+import type { SourceResponse } from './source.js'
+
+/** What is wanted of the remote, and what there is to fall back on. */
+export interface Wanted {
+  readonly why: 'uri-miss' | 'vary-miss' | 'stale' | 'request' | 'bypass'
+  /** What is stored and may not answer by itself. */
+  readonly stored: StoredResponse | undefined
+  /** To be validated, where the remote may say that it is still good. */
+  readonly validate: StoredResponse | undefined
+  /** May be served if the remote is in trouble (K3). */
+  readonly spare: StoredResponse | undefined
+  /** The request fields (lower case) that are known to choose among this key's variants. */
+  readonly varied: readonly string[]
+}
+
+export type Obtained =
+  | Resolution
+  /** A stored response to serve: validated just now, stored by another fill, or the spare copy. */
+  | { readonly kind: 'stored'; readonly stored: StoredResponse; readonly cache: CacheOutcome }
+
+export interface ObtainDeps {
+  readonly store: ArtifactStore
+  readonly upstream: Upstream
+  readonly metrics: Metrics
+  readonly log: Logger
+  readonly userAgent: string
+  /** Our `Via` member, e.g. `1.1 larder-1a2b3c4d`. */
+  readonly via: string
+}
+
+export interface Obtain {
+  /** What the remote, or a fill that is under way already, has for the request. */
+  answer(ask: Ask, wanted: Wanted): Promise<Obtained>
+  /** Validates behind an answer already given (K2). */
+  revalidate(ask: Ask, wanted: Wanted): void
+  idle(): Promise<void>
+  abort(): void
+  fillsInFlight(): number
+}
+
+interface HeadFlight {
+  readonly answer: Promise<HeadAnswer>
+  readonly done: Promise<void>
+}
+
+/** Seconds a key is fetched by each client for itself, once its response could not be shared (C6). */
+const uncacheableFor = 120
+/** Seconds a stale copy is served without asking again, after its remote was in trouble (K3). */
+const troubleFor = 10
+
+export function createObtain(deps: ObtainDeps): Obtain {
+  const { store, upstream, metrics, userAgent, via, log } = deps
+  const memory = createShortMemory()
+  const fills = createCollapse<Fill>()
+  const heads = createCollapse<HeadFlight>()
+  const stopping = new AbortController()
+
+  const sourceOf = ({ repository, target }: Ask) => remoteSource({ upstream, repository, target, metrics })
+
+  const headersOf = (ask: Ask) => {
+    const theirs = field(ask.request.headers, 'via')
+    return upstreamHeaders(ask.forwarded, userAgent, theirs === undefined ? via : `${theirs}, ${via}`)
+  }
+
+  const joinFill = (ask: Ask, wanted: Wanted) =>
+    fills.join(flightKey(ask, wanted), () =>
+      startFill(deps, {
+        repository: ask.repository,
+        key: ask.key,
+        target: ask.target,
+        forwarded: ask.forwarded,
+        headers: headersOf(ask),
+        source: sourceOf(ask),
+        seen: wanted.stored?.responseTime ?? 0,
+        validate: wanted.validate,
+        attempts: wanted.spare && 1,
+        signal: stopping.signal,
+      }),
+    )
+
+  /** Through a fill: the one under way, or one begun now. */
+  const get = (ask: Ask, wanted: Wanted): Promise<Obtained> => {
+    const { flight, collapsed } = joinFill(ask, wanted)
+    return follow(ask, wanted, flight, collapsed)
+  }
+
+  const follow = async (ask: Ask, wanted: Wanted, fill: Fill, collapsed: boolean): Promise<Obtained> => {
+    const answer = await fill.head.catch(faultOf)
+    if (answer instanceof LarderError) return troubled(ask, wanted, answer)
+    switch (answer.kind) {
+      case 'growing': {
+        const { selecting: chosenBy } = answer.growing.head
+        if (collapsed && !chooses(chosenBy, ask)) return get(ask, { ...wanted, varied: Object.keys(chosenBy) })
+        const cache = { outcome: 'miss', ...forwarded(wanted), stored: true, collapsed } as const
+        return { kind: 'artifact', artifact: growingArtifact(answer.growing), cache }
+      }
+      case 'validated':
+        return { kind: 'stored', stored: answer.stored, cache: revalidated(wanted, 304, collapsed) }
+      case 'stored':
+        return { kind: 'stored', stored: answer.stored, cache: { outcome: 'hit', collapsed: true } }
+      case 'refused':
+        return refused(ask, wanted, answer.status, answer.headers)
+      case 'unshared':
+        memory.note(ask.key, { kind: 'uncacheable' }, uncacheableFor)
+        return collapsed ? alone(ask, wanted) : pass(ask, wanted, answer.response)
+    }
+  }
+
+  /** For this client alone, because the key's responses may not be shared. */
+  const alone = async (ask: Ask, wanted: Wanted): Promise<Obtained> => {
+    const bypass: Wanted = { ...wanted, why: 'bypass' }
+    if (ask.request.method === 'HEAD') return head(ask, bypass)
+    const response = await sourceOf(ask)
+      .open({ method: 'GET', headers: headersOf(ask), signal: ask.request.leaving() })
+      .catch(faultOf)
+    return response instanceof LarderError ? troubled(ask, bypass, response) : pass(ask, bypass, response)
+  }
+
+  const pass = (ask: Ask, wanted: Wanted, response: SourceResponse): Obtained => {
+    const spared = wanted.spare !== undefined && response.status >= 500
+    if (!spared && passes(ask, response.status)) {
+      return { kind: 'artifact', artifact: passingArtifact(response), cache: { outcome: 'bypass', fwd: 'bypass' } }
+    }
+    response.discard()
+    return refused(ask, wanted, response.status, response.headers)
+  }
+
+  /** HEAD of what is not here: the head of a fill under way, else the remote's, shared by all who ask meanwhile (C4). */
+  const head = async (ask: Ask, wanted: Wanted): Promise<Obtained> => {
+    const key = flightKey(ask, wanted)
+    const fill = wanted.why === 'bypass' ? undefined : fills.get(key)
+    if (fill) return follow(ask, wanted, fill, true)
+    const headers = [...headersOf(ask), ...(wanted.validate ? conditionalHeaders(wanted.validate) : [])]
+    const inquire = () => askHead(sourceOf(ask), headers, wanted.spare && 1)
+    const { flight, collapsed } = heads.join(key, () => {
+      const answer = inquire()
+      return { answer, done: answer.then(nothing, nothing) }
+    })
+    let answer = await flight.answer.catch(faultOf)
+    if (collapsed && !(answer instanceof LarderError) && !sharesHead(ask, headers, answer)) {
+      answer = await inquire().catch(faultOf)
+    }
+    return answer instanceof LarderError ? troubled(ask, wanted, answer) : headAnswered(ask, wanted, answer, collapsed)
+  }
+
+  const headAnswered = async (ask: Ask, wanted: Wanted, answer: HeadAnswer, collapsed: boolean): Promise<Obtained> => {
+    const { validate } = wanted
+    const unchanged = answer.status === 304 ? matches304 : answer.status === 200 ? sameResponse : never
+    if (validate && unchanged(validate, answer.headers)) {
+      const stored = freshened(validate, { ...answer, requestHeaders: ask.forwarded })
+      if (!collapsed) await store.freshen(ask.key, validate, stored).catch((error) => unstored(ask, error))
+      return { kind: 'stored', stored, cache: revalidated(wanted, answer.status, collapsed) }
+    }
+    if (!passes(ask, answer.status)) return refused(ask, wanted, answer.status, answer.headers)
+    const cache = { outcome: wanted.why === 'bypass' ? 'bypass' : 'miss', ...forwarded(wanted), collapsed } as const
+    return { kind: 'artifact', artifact: headArtifact(answer), cache }
+  }
+
+  const unstored = (ask: Ask, error: unknown) => log.error({ err: error, key: ask.key }, 'cannot store a validation')
+
+  /** A status that brings no artifact: the spare copy steps in, or the client hears of it (C9, K3, K4). */
+  const refused = (ask: Ask, wanted: Wanted, status: number, headers: RawHeaders): Obtained => {
+    const { negative, keepOnUpstreamMissing } = ask.repository.caching
+    const refusal = classifyRefusal(status, headers)
+    if (wanted.spare && sparesCopy(refusal, keepOnUpstreamMissing)) return spare(ask, wanted, wanted.spare, status)
+    const cache = { outcome: 'error', ...forwarded(wanted), fwdStatus: status } as const
+    if (refusal.kind !== 'absent') return { ...refusal, cache }
+    memory.note(ask.key, { kind: 'negative', status }, status === 403 ? negative.forbiddenTtl : negative.ttl)
+    return { ...refusal, cache: { ...cache, outcome: 'miss' } }
+  }
+
+  const troubled = (ask: Ask, wanted: Wanted, error: LarderError): Obtained =>
+    wanted.spare
+      ? spare(ask, wanted, wanted.spare, error.status)
+      : { kind: 'trouble', error, cache: { outcome: 'error', ...forwarded(wanted), detail: error.code } }
+
+  const spare = (ask: Ask, wanted: Wanted, stored: StoredResponse, fwdStatus: number | undefined): Obtained => {
+    if (ask.repository.profile === 'artifact') memory.note(ask.key, { kind: 'trouble' }, troubleFor)
+    const cache = { outcome: 'stale', ...forwarded(wanted), ...(fwdStatus !== undefined && { fwdStatus }) } as const
+    return { kind: 'stored', stored, cache }
+  }
+
+  return {
+    async answer(ask, wanted) {
+      const known = memory.get(ask.key)
+      if (known?.kind === 'trouble' && wanted.spare) {
+        return { kind: 'stored', stored: wanted.spare, cache: { outcome: 'stale' } }
+      }
+      if (known?.kind === 'negative' && !wanted.spare) {
+        const cache = { outcome: 'negative', ttl: memory.secondsLeft(ask.key) } as const
+        return { kind: 'absent', status: known.status, cache }
+      }
+      if (known?.kind === 'uncacheable') return alone(ask, wanted)
+      return ask.request.method === 'HEAD' ? head(ask, wanted) : get(ask, wanted)
+    },
+
+    revalidate(ask, wanted) {
+      if (memory.get(ask.key)?.kind === 'trouble') return
+      const { flight, collapsed } = joinFill(ask, wanted)
+      if (collapsed) return
+      void flight.head.then(
+        (answer) => answer.kind === 'unshared' && answer.response.discard(),
+        (error) => {
+          memory.note(ask.key, { kind: 'trouble' }, troubleFor)
+          log.warn({ err: error, key: ask.key }, 'could not validate a stale response behind its answer')
+        },
+      )
+    },
+
+    idle: () => fills.idle(),
+    abort: () => stopping.abort(),
+    fillsInFlight: () => fills.size,
+  }
+}
+
+/** One flight per key and, where `Vary` is known to choose, per choice. */
+const flightKey = (ask: Ask, { varied }: Wanted) =>
+  varied.length === 0 ? ask.key : `${ask.key}\n${JSON.stringify(selecting(varied, ask.forwarded))}`
+
+/** Whether a response chosen by these fields answers this request too (RFC 9111 §4.1). */
+const chooses = (chosenBy: StoredResponse['selecting'], ask: Ask) => {
+  const ours = selecting(Object.keys(chosenBy), ask.forwarded)
+  return Object.entries(chosenBy).every(([name, value]) => ours[name] === value)
+}
+
+const sharesHead = (ask: Ask, headers: RawHeaders, answer: HeadAnswer) =>
+  varyNames(answer.headers).length === 0 &&
+  (answer.status !== 200 || storable({ headers }, answer, pathOf(ask.target), ask.repository.caching).store)
+
+/** A plain shared cache passes whatever the remote says; an artifact is a success. */
+const passes = ({ repository }: Ask, status: number) => repository.profile === 'rfc9111' || isSuccess(status)
+
+const sameResponse = (stored: StoredResponse, headers: RawHeaders) => sameVersion(stored.headers, headers)
+const never = () => false
+const nothing = () => {}
+
+const forwarded = ({ why }: Wanted) => ({ fwd: why })
+
+const revalidated = (wanted: Wanted, fwdStatus: number, collapsed: boolean): CacheOutcome => ({
+  outcome: 'revalidated',
+  ...forwarded(wanted),
+  fwdStatus,
+  collapsed,
+})
+
+const faultOf = (error: unknown): LarderError =>
+  isLarderError(error) ? error : new LarderError('INTERNAL', 'an unforeseen fault', { cause: error })

@@ -1,0 +1,35 @@
+import type { RawHeaders } from '../caching/headers.js'
+import { LarderError } from '../errors.js'
+import { retryAfter } from './remote-source.js'
+
+/** What a status that brings no artifact means for whoever asked (C9). */
+export type Refusal =
+  | { readonly kind: 'absent'; readonly status: number }
+  | { readonly kind: 'refused'; readonly status: number }
+  | { readonly kind: 'trouble'; readonly error: LarderError }
+
+export function classifyRefusal(status: number, headers: RawHeaders): Refusal {
+  if (status === 403 || status === 404 || status === 410) return { kind: 'absent', status }
+  const asked = retryAfter(headers)
+  const trouble = (code: LarderError['code'], message: string): Refusal => ({
+    kind: 'trouble',
+    error: new LarderError(code, message, { status, ...(asked !== undefined && { retryAfter: asked }) }),
+  })
+  if (status === 401 || status === 407) return trouble('UPSTREAM_UNAUTHORIZED', `the remote wants credentials: ${status}`)
+  if (status === 408 || status === 429 || status === 503) {
+    return trouble('UPSTREAM_OVERLOADED', `the remote asks for patience: ${status}`)
+  }
+  if (status === 504) return trouble('UPSTREAM_TIMEOUT', 'the remote is a gateway and timed out itself: 504')
+  if (status >= 500) return trouble('UPSTREAM_STATUS', `the remote failed: ${status}`)
+  if (status >= 400) return { kind: 'refused', status }
+  return trouble('UPSTREAM_INVALID', `the remote answered ${status} where an artifact was asked for`)
+}
+
+/** Whether a stored copy stays in service although the remote answered `refusal` (K3). */
+export function sparesCopy(refusal: Refusal, keepOnUpstreamMissing: boolean): boolean {
+  if (refusal.kind === 'refused') return false
+  if (refusal.kind === 'absent') return keepOnUpstreamMissing
+  return keepOnUpstreamMissing || !keepsOnlyIfAsked.has(refusal.error.status ?? 0)
+}
+
+const keepsOnlyIfAsked: ReadonlySet<number> = new Set([401, 429])

@@ -1,0 +1,171 @@
+import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { field, type RawHeaders } from '../caching/headers.js'
+import { parseHttpDate } from '../caching/http-date.js'
+import { contentRange } from '../caching/integrity.js'
+import type { Repository } from '../caching/repository.js'
+import { type ErrorCode, isLarderError, LarderError } from '../errors.js'
+import type { Metrics } from '../metrics.js'
+import type { Upstream, UpstreamResponse } from '../upstream/upstream.js'
+import type { BodySource, SourceRequest } from './source.js'
+
+/** Statuses that may pass if asked again (U2). */
+const transientStatuses: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504])
+const transientFaults: ReadonlySet<ErrorCode> = new Set(['UPSTREAM_UNREACHABLE', 'UPSTREAM_TIMEOUT', 'UPSTREAM_CUT'])
+
+export interface RemoteSourceOptions {
+  readonly upstream: Upstream
+  readonly repository: Repository
+  readonly target: string
+  readonly metrics: Metrics
+}
+
+/** The repository's remote as a source: transient trouble is retried (U2), cut bodies are resumed (U3). */
+export function remoteSource({ upstream, repository, target, metrics }: RemoteSourceOptions): BodySource {
+  const policy = repository.upstream
+  const remote = repository.remotes[0]
+
+  const attempt = (request: SourceRequest) =>
+    upstream.fetch({
+      method: request.method,
+      remote,
+      target,
+      headers: request.headers,
+      policy,
+      ...(request.signal && { signal: request.signal }),
+    })
+
+  /** A plain shared cache passes the remote's statuses on; only `artifact` heals them. */
+  const isTransient = (status: number) => repository.profile === 'artifact' && transientStatuses.has(status)
+
+  const persist = async (request: SourceRequest): Promise<UpstreamResponse> => {
+    const attempts = request.attempts ?? policy.retry.attempts
+    const until = Date.now() + policy.retry.budget
+    for (let tried = 1; ; tried += 1) {
+      const result = await attempt(request).catch(faultOf)
+      const again = result instanceof LarderError ? transientFaults.has(result.code) : isTransient(result.status)
+      const wait = pause(tried, result)
+      if (!again || tried >= attempts || Date.now() + wait > until || request.signal?.aborted) {
+        if (result instanceof LarderError) throw result
+        return result
+      }
+      if (!(result instanceof LarderError)) result.discard()
+      metrics.retries.inc({ repository: repository.name })
+      await sleep(wait, undefined, { signal: request.signal }).catch(() => {})
+    }
+  }
+
+  /** The rest of a body from byte `position` on, or `undefined` where this can't be the same body. */
+  const resume = async (request: SourceRequest, first: UpstreamResponse, position: number) => {
+    const validator = strongValidator(first.headers)
+    const taken = request.taken?.()
+    if (!validator && taken === undefined) return undefined
+    const conditions = validator ? ['Range', `bytes=${position}-`, 'If-Range', validator] : []
+    const response = await persist({ ...request, headers: [...unconditional(request.headers), ...conditions] })
+    if (response.status === 206 && continues(first, response, position)) return response.body
+    if (response.status === 200 && taken !== undefined) return skipEqual(response.body, position, taken)
+    response.discard()
+    return undefined
+  }
+
+  async function* healing(request: SourceRequest, first: UpstreamResponse): AsyncGenerator<Uint8Array> {
+    let received = 0
+    let body: AsyncIterable<Uint8Array> = first.body
+    for (let resumes = 0; ; resumes += 1) {
+      try {
+        for await (const chunk of body) {
+          received += chunk.length
+          yield chunk
+        }
+        return
+      } catch (error) {
+        const fault = faultOf(error)
+        if (resumes >= policy.retry.resumes || !transientFaults.has(fault.code) || request.signal?.aborted) throw fault
+        metrics.resumes.inc({ repository: repository.name })
+        if (resumes > 0) await sleep(pause(resumes, fault), undefined, { signal: request.signal }).catch(() => {})
+        const rest = await resume(request, first, received)
+        if (!rest) throw fault
+        body = rest
+      }
+    }
+  }
+
+  return {
+    async open(request) {
+      const response = await persist(request)
+      const healable = request.method === 'GET' && response.status === 200
+      return healable ? { ...response, body: healing(request, response) } : response
+    },
+  }
+}
+
+const faultOf = (error: unknown): LarderError =>
+  isLarderError(error) ? error : new LarderError('UPSTREAM_CUT', 'the exchange with the remote failed', { cause: error })
+
+/** Milliseconds before the next try: what the remote asked for, else 100 ms doubling, with jitter. */
+function pause(tried: number, result: UpstreamResponse | LarderError): number {
+  const asked = result instanceof LarderError ? undefined : retryAfter(result.headers)
+  return asked === undefined ? 100 * 2 ** (tried - 1) * (0.5 + Math.random()) : asked * 1000
+}
+
+/** `Retry-After` in seconds (RFC 9110 §10.2.3); a date counts from now. */
+export function retryAfter(headers: RawHeaders): number | undefined {
+  const value = field(headers, 'retry-after')?.trim()
+  if (value === undefined) return undefined
+  if (/^\d{1,9}$/.test(value)) return Number(value)
+  const date = parseHttpDate(value)
+  return date === undefined ? undefined : Math.max(0, (date - Date.now()) / 1000)
+}
+
+/** What `If-Range` may carry: a strong ETag, else a date a second or more before the answer's own (RFC 9110 §8.8.2.2, §13.1.5). */
+function strongValidator(headers: RawHeaders): string | undefined {
+  const etag = field(headers, 'etag')
+  if (etag?.startsWith('"')) return etag
+  const modified = field(headers, 'last-modified')
+  const changed = modified === undefined ? undefined : parseHttpDate(modified)
+  const date = parseHttpDate(field(headers, 'date') ?? '')
+  return changed !== undefined && date !== undefined && date - changed >= 1000 ? modified : undefined
+}
+
+/** The request once more without conditions and ranges: a resumption brings its own. */
+function unconditional(headers: RawHeaders): string[] {
+  const kept: string[] = []
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string
+    if (!/^(?:if-|range$)/i.test(name)) kept.push(name, headers[i + 1] as string)
+  }
+  return kept
+}
+
+/** Whether a 206 goes on exactly where the first answer was cut. */
+function continues(first: UpstreamResponse, rest: UpstreamResponse, position: number): boolean {
+  const range = contentRange(field(rest.headers, 'content-range'))
+  const length = field(first.headers, 'content-length')
+  const etag = field(first.headers, 'etag')
+  const sameSize = length === undefined || range?.size === undefined || range.size === Number(length)
+  const toTheEnd = range?.size === undefined || range.end === range.size - 1
+  const same = range?.start === position && sameSize && toTheEnd && field(rest.headers, 'etag') === etag
+  if (!same) rest.discard()
+  return same
+}
+
+/** The body from `position` on, once its first `position` bytes proved equal to those taken; throws if they aren't. */
+async function* skipEqual(body: AsyncIterable<Uint8Array>, position: number, sha256: string) {
+  const hash = createHash('sha256')
+  let skipped = 0
+  for await (const chunk of body) {
+    const prefix = chunk.subarray(0, position - skipped)
+    if (prefix.length > 0) {
+      hash.update(prefix)
+      skipped += prefix.length
+      if (skipped === position && hash.digest('hex') !== sha256) {
+        throw changed(position)
+      }
+    }
+    if (chunk.length > prefix.length) yield chunk.subarray(prefix.length)
+  }
+  if (skipped < position) throw changed(position)
+}
+
+const changed = (position: number) =>
+  new LarderError('UPSTREAM_INVALID', `the remote's body changed while it was fetched, before byte ${position}`)

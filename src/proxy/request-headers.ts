@@ -1,0 +1,40 @@
+import { endToEnd, type RawHeaders } from '../caching/headers.js'
+
+/** Never passed on even by `all` (U1): ours to set, the connection's, or answered from the cache. */
+const ownFields: ReadonlySet<string> = new Set([
+  'host',
+  'range',
+  'if-match',
+  'if-none-match',
+  'if-modified-since',
+  'if-unmodified-since',
+  'if-range',
+  'accept-encoding',
+  'content-length',
+  'expect',
+  'http2-settings',
+  'via',
+])
+
+const noHeaders: RawHeaders = []
+
+/** The client's fields that go to the remote, and by which variants are chosen (K1). */
+export function forwardedHeaders(client: RawHeaders, policy: 'all' | readonly string[]): RawHeaders {
+  if (policy !== 'all' && policy.length === 0) return noHeaders
+  const passes = policy === 'all' ? (name: string) => !ownFields.has(name) : (name: string) => policy.includes(name)
+  const kept: string[] = []
+  const fields = endToEnd(client)
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string
+    if (passes(name.toLowerCase())) kept.push(name, fields[i + 1] as string)
+  }
+  return kept
+}
+
+/** All fields of a request to the remote but conditions and ranges (U1). `via`: the client's, with ours appended. */
+export function upstreamHeaders(forwarded: RawHeaders, userAgent: string, via: string): RawHeaders {
+  const fields = [...forwarded, 'Accept-Encoding', 'identity', 'Via', via]
+  return forwarded.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'user-agent')
+    ? fields
+    : [...fields, 'User-Agent', userAgent]
+}

@@ -1,0 +1,23 @@
+import type { RawHeaders } from '../caching/headers.js'
+import type { UpstreamResponse } from '../upstream/upstream.js'
+
+/** PORT. Where a fill's bytes come from: a remote, and later a derivation, an upload, a peer. */
+export interface BodySource {
+  /**
+   * Resolves with the answer, whatever its status; throws `LarderError` when there is none. The source heals what it can:
+   * the body it hands out ends only when whole, and throws when it can't be completed.
+   */
+  open(request: SourceRequest): Promise<SourceResponse>
+}
+
+export interface SourceRequest {
+  readonly method: 'GET' | 'HEAD'
+  readonly headers: RawHeaders
+  /** How often to try in all; the repository's `retry.attempts` unless told. */
+  readonly attempts?: number
+  readonly signal?: AbortSignal
+  /** SHA-256 (hex) of all bytes taken so far: with it a body that can't be resumed is fetched again and compared (U3). */
+  readonly taken?: () => string | undefined
+}
+
+export type SourceResponse = UpstreamResponse

@@ -1,0 +1,27 @@
+import type { Digest } from '../caching/record.js'
+
+/**
+ * PORT. Immutable bytes, addressed by the digest of their content. Safe for concurrent use.
+ * Absence is a value; only a fault of the store itself throws.
+ */
+export interface BlobStore {
+  /**
+   * Takes over a finished local file of that digest, durably. Until this resolves nothing is readable under the digest.
+   * The digest is held (`delete` spares it) until `release` is called, so that its record can be written (D7).
+   */
+  put(digest: Digest, file: string): Promise<void>
+  release(digest: Digest): void
+  /** Opens the blob for positioned reads; `undefined` if it is absent or its size is not `size` (D4). The caller closes it. */
+  open(digest: Digest, size: number): Promise<OpenBody | undefined>
+  /** Removes the blob unless it is held or `stillNeeded()` says so; true if nothing is left of it. */
+  delete(digest: Digest, stillNeeded: () => boolean): Promise<boolean>
+  /** Every digest here, in no order; for sweeping. */
+  list(): AsyncIterable<Digest>
+}
+
+/** Bytes that are read by position: a stored blob, or a body that is still coming in. */
+export interface OpenBody {
+  /** Fills `into` from `position` (bytes); returns how many came, 0 at the end. Throws where the body can't be completed. */
+  read(into: Uint8Array, position: number): Promise<number>
+  close(): void
+}

@@ -1,0 +1,86 @@
+import { type Database, open, type RootDatabase } from 'lmdb'
+import { storageKey, storagePrefix } from '../../caching/cache-key.js'
+import type { Digest, StoredRecord } from '../../caching/record.js'
+import { decodeRecord, encodeRecord } from '../../caching/record-encoding.js'
+import type { PutResult, RecordStore, StoreTotals } from '../record-store.js'
+
+/*
+ * One lmdb environment with three databases:
+ *   records      storageKey(cache key) -> encoded record; one without variants is a tombstone
+ *   references   digest -> the storage keys of the records that refer to the blob (several values a key)
+ *   totals       'records' | 'bytes' -> number
+ * A record, its references and the totals change in one transaction (D7).
+ */
+
+export function openLmdbRecordStore(directory: string): RecordStore {
+  const root: RootDatabase = open({ path: directory, maxDbs: 3, cache: false })
+  const records = root.openDB<Buffer, string>({ name: 'records', encoding: 'binary' })
+  const references = root.openDB<string, string>({ name: 'references', encoding: 'ordered-binary', dupSort: true })
+  const totals = root.openDB<number, string>({ name: 'totals' })
+
+  const read = (id: string): StoredRecord | undefined => {
+    const bytes = records.get(id)
+    return bytes && decodeRecord(bytes)
+  }
+
+  const put = async (record: StoredRecord, ifVersion: number): Promise<PutResult> => {
+    const id = storageKey(record.key)
+    const result = await root.transaction((): PutResult => {
+      const previous = read(id)
+      if ((previous?.version ?? 0) !== ifVersion) return { done: false }
+      const version = Math.max(ifVersion + 1, record.version)
+      records.put(id, Buffer.from(encodeRecord({ ...record, version })))
+      const unreferenced = account(id, previous, record)
+      return { done: true, version, unreferenced }
+    })
+    await root.flushed
+    return result
+  }
+
+  /** Moves references and totals from the previous record of a key to the next; returns the blobs nobody refers to now. */
+  const account = (id: string, previous: StoredRecord | undefined, next: StoredRecord): Digest[] => {
+    const before = bodies(previous)
+    const after = bodies(next)
+    const unreferenced: Digest[] = []
+    let bytes = 0
+    for (const [digest, body] of after) {
+      if (before.has(digest)) continue
+      if (body.inline || !references.doesExist(digest)) bytes += body.size
+      if (!body.inline) references.put(digest, id)
+    }
+    for (const [digest, body] of before) {
+      if (after.has(digest)) continue
+      if (!body.inline) references.remove(digest, id)
+      if (body.inline || !references.doesExist(digest)) bytes -= body.size
+      if (!body.inline && !references.doesExist(digest)) unreferenced.push(digest)
+    }
+    add(totals, 'bytes', bytes)
+    add(totals, 'records', Number(after.size > 0) - Number(before.size > 0))
+    return unreferenced
+  }
+
+  return {
+    get(key) {
+      const record = read(storageKey(key))
+      return record?.key === key ? record : undefined
+    },
+    put,
+    references: (digest) => references.doesExist(digest),
+    async *list(prefix) {
+      const start = storagePrefix(prefix)
+      for (const { value } of records.getRange({ start, end: `${start}\uffff`, snapshot: false })) {
+        const record = decodeRecord(value)
+        if (record && record.variants.length > 0 && record.key.startsWith(prefix)) yield record
+      }
+    },
+    totals: (): StoreTotals => ({ records: totals.get('records') ?? 0, bytes: totals.get('bytes') ?? 0 }),
+    close: () => root.close(),
+  }
+}
+
+const bodies = (record: StoredRecord | undefined) =>
+  new Map(record?.variants.map(({ body }) => [body.digest, body]))
+
+function add(totals: Database<number, string>, name: string, amount: number): void {
+  if (amount !== 0) totals.put(name, (totals.get(name) ?? 0) + amount)
+}

@@ -1,0 +1,130 @@
+import KeyvRedis, { createClient } from '@keyv/redis'
+import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleAll } from 'cockatiel'
+import { Keyv } from 'keyv'
+import type { Logger } from '../../log.js'
+import { storageKey } from '../../caching/cache-key.js'
+import type { Digest, StoredRecord } from '../../caching/record.js'
+import { decodeRecord, encodeRecord } from '../../caching/record-encoding.js'
+import type { SharedCache } from '../shared-cache.js'
+
+/*
+ * larder:v1:record:<storage key>   {"value":"<the encoded record, base64>","expires":<ms>}   through keyv
+ * larder:v1:body:<digest>          the bytes                                                 through the raw client
+ * Both expire by themselves: what is asked for is shared again.
+ */
+const recordKey = (key: string) => `larder:v1:record:${storageKey(key)}`
+const bodyKey = (digest: Digest) => `larder:v1:body:${digest}`
+
+const timeToLive = 24 * 3600 * 1000
+
+/** Writes under way; beyond, sharing is skipped: it only saves work. */
+const maxPendingWrites = 64
+
+/** node-redis' number for "bulk string"; asks for Buffers instead of text. */
+const BULK_STRING = 36
+
+export interface KeyvSharedCacheOptions {
+  readonly url: string
+  /** Milliseconds a call may cost (D1). */
+  readonly deadline: number
+  readonly log: Logger
+}
+
+/** Connects behind: until Redis answers, and whenever it doesn't, every call is an absence. */
+export function connectKeyvSharedCache({ url, deadline, log }: KeyvSharedCacheOptions): SharedCache {
+  const client = createClient({
+    url,
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: 1000,
+    pingInterval: 1000,
+    socket: {
+      connectTimeout: 2000,
+      socketTimeout: 3000,
+      reconnectStrategy: (attempts) => Math.min(100 * 2 ** attempts, 2000) * (0.75 + Math.random() / 2),
+    },
+  })
+  const records = new Keyv<string>({
+    store: new KeyvRedis(client, { throwOnErrors: true, throwOnConnectError: false }),
+    useKeyPrefix: false,
+    throwOnErrors: true,
+    emitErrors: false,
+  })
+  const binary = client.withTypeMapping({ [BULK_STRING]: Buffer })
+  let reachable = true
+  let pendingWrites = 0
+
+  const told = (now: boolean, error?: unknown) => {
+    if (now === reachable) return
+    reachable = now
+    if (now) log.info('redis answers again')
+    else log.warn({ err: error }, 'redis does not answer; going on without it')
+  }
+  client.on('ready', () => told(true))
+  client.on('error', (error) => told(false, error))
+  client.connect().catch((error) => told(false, error))
+
+  const breaker = circuitBreaker(handleAll, { halfOpenAfter: 1000, breaker: new ConsecutiveBreaker(3) })
+  breaker.onBreak(() => told(false, new Error(`redis missed its deadline of ${deadline} ms`)))
+  breaker.onReset(() => told(true))
+
+  /** Redis's answer within the deadline, or `undefined`. */
+  const ask = async <T>(command: () => Promise<T>): Promise<T | undefined> => {
+    if (!client.isReady) return undefined
+    try {
+      return await breaker.execute(() => within(deadline, command()))
+    } catch (error) {
+      if (!(error instanceof BrokenCircuitError)) log.debug({ err: error }, 'redis call failed')
+      return undefined
+    }
+  }
+
+  const write = async (command: () => Promise<unknown>) => {
+    if (pendingWrites >= maxPendingWrites) return
+    pendingWrites += 1
+    await ask(command)
+    pendingWrites -= 1
+  }
+
+  return {
+    async record(key) {
+      const text = await ask(() => records.get(recordKey(key)))
+      const record = text === undefined ? undefined : decodeRecord(Buffer.from(text, 'base64'))
+      return record?.key === key ? record : undefined
+    },
+
+    async body(digest) {
+      return ((await ask(() => binary.get(bodyKey(digest)))) as Buffer | null | undefined) ?? undefined
+    },
+
+    share(record, bodies) {
+      const shareBodies = [...bodies].map(([digest, bytes]) =>
+        write(() => client.set(bodyKey(digest), Buffer.from(bytes), { PX: timeToLive })),
+      )
+      // A record counts only with its body at hand, so bodies go first.
+      void Promise.all(shareBodies).then(() =>
+        write(() => records.set(recordKey(record.key), encode(record), timeToLive)),
+      )
+    },
+
+    forget(key) {
+      void write(() => records.delete(recordKey(key)))
+    },
+
+    get healthy() {
+      return client.isReady && reachable
+    },
+
+    async close() {
+      client.destroy()
+    },
+  }
+}
+
+const encode = (record: StoredRecord) => Buffer.from(encodeRecord(record)).toString('base64')
+
+function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds)
+    work.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+}

@@ -1,0 +1,90 @@
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import got from 'got'
+import type { UpstreamPolicy } from '../caching/repository.js'
+import { bodyOf, framingOf } from './body.js'
+import type { Connections, WireRequest } from './connections.js'
+import { faultOf, invalidAnswer, timedOut } from './faults.js'
+import { type Phase, watchPhases } from './phases.js'
+import type { UpstreamResponse } from './upstream.js'
+
+export interface ExchangeRequest extends WireRequest {
+  readonly timeout: UpstreamPolicy['timeout']
+  readonly signal: AbortSignal | undefined
+  /** Asked before a kept-alive connection is used again: a fault refuses it, and nothing is sent. */
+  readonly refusalOf: (address: string) => Error | undefined
+}
+
+export interface Exchange extends UpstreamResponse {
+  /** The address connected to; undefined where there is no socket of our own to the remote. */
+  readonly address: string | undefined
+}
+
+const client = got.extend({ retry: { limit: 0 }, followRedirect: false, decompress: false, throwHttpErrors: false })
+
+/** One request, one answer: no redirects, no retries. Rejects with a `LarderError`, or with the signal's reason. */
+export async function exchange(connections: Connections, request: ExchangeRequest): Promise<Exchange> {
+  const { origin, signal } = request
+  signal?.throwIfAborted()
+  const requestTime = Date.now()
+  let sent: ClientRequest | undefined
+  // The library sees the origin alone, for a URL object re-encodes paths; the true path goes in with the native request.
+  const stream = client.stream(origin, {
+    method: request.method,
+    request: (_url, options) => {
+      sent = connections.request(request, options)
+      watchRequest(sent, request, (error) => stream.destroy(error))
+      return sent
+    },
+  })
+  const abort = () => stream.destroy()
+  signal?.addEventListener('abort', abort)
+  const forget = () => signal?.removeEventListener('abort', abort)
+  stream.once('close', forget)
+
+  const response = await headOf(stream, request)
+  response.once('close', forget)
+  try {
+    const { host } = origin
+    const framing = framingOf(request.method, response, host)
+    const body = bodyOf({ stream, response, framing, stall: request.timeout.stall, host, signal })
+    return {
+      status: response.statusCode ?? 0,
+      headers: response.rawHeaders,
+      requestTime,
+      responseTime: Date.now(),
+      framing: framing.kind,
+      body,
+      discard: body.discard,
+      address: connections.isProxied(origin) ? undefined : sent?.socket?.remoteAddress,
+    }
+  } catch (error) {
+    stream.destroy()
+    throw error
+  }
+}
+
+function headOf(stream: ReturnType<typeof client.stream>, request: ExchangeRequest): Promise<IncomingMessage> {
+  const { signal, origin } = request
+  return new Promise((resolve, reject) => {
+    stream.once('response', resolve)
+    // Stays for good: a connection may fail at any time, also when nobody cares any more.
+    stream.on('error', (error) => reject(faultOf(error, origin.host)))
+    stream.once('close', () => reject(signal?.aborted ? signal.reason : faultOf(undefined, origin.host)))
+  })
+}
+
+function watchRequest(sent: ClientRequest, request: ExchangeRequest, fail: (error: Error) => void): void {
+  const { host } = request.origin
+  // The library listens once only, and a connection can fail again after that.
+  sent.on('error', () => {})
+  watchPhases(sent, request.timeout, (phase: Phase) => fail(timedOut(host, phase)))
+  sent.once('socket', (socket) => {
+    if (socket.connecting || socket.remoteAddress === undefined) return
+    const refusal = request.refusalOf(socket.remoteAddress)
+    if (refusal !== undefined) fail(refusal)
+  })
+  sent.once('upgrade', (_response, socket) => {
+    socket.destroy()
+    fail(invalidAnswer(host, 'it switched protocols unasked'))
+  })
+}

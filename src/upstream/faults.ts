@@ -1,0 +1,67 @@
+import { isLarderError, LarderError } from '../errors.js'
+
+/** What OpenSSL and Node call a certificate we can't accept (`X509_V_ERR_*`), in words an operator can act on. */
+const certificateFaults: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet',
+  CERT_REVOKED: 'its certificate is revoked',
+  CERT_REJECTED: 'its certificate is rejected for this use',
+  CERT_UNTRUSTED: 'its certificate comes from an untrusted authority',
+  CERT_SIGNATURE_FAILURE: 'the signature of its certificate is wrong',
+  CERT_CHAIN_TOO_LONG: 'its certificate chain is too long',
+  INVALID_CA: 'its certificate is signed by one that may not sign',
+  INVALID_PURPOSE: 'its certificate is not meant for servers',
+  PATH_LENGTH_EXCEEDED: 'its certificate chain is too long',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate comes from an unknown authority',
+  UNABLE_TO_GET_ISSUER_CERT: 'its certificate comes from an unknown authority',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate comes from an unknown authority',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate comes from an unknown authority, or an intermediate is missing',
+  HOSTNAME_MISMATCH: 'its certificate is for another host',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host',
+}
+
+const networkFaults: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'its name does not resolve',
+  EAI_AGAIN: 'its name could not be resolved for now',
+  ECONNREFUSED: 'it refused the connection',
+  ECONNRESET: 'it closed the connection before it answered',
+  EPIPE: 'it closed the connection before it answered',
+  EHOSTUNREACH: 'there is no route to it',
+  ENETUNREACH: 'there is no route to it',
+}
+
+/** Maps what the client library raised before there was a head. `host` names the remote in the message. */
+export function faultOf(error: unknown, host: string): LarderError {
+  const own = ownFault(error)
+  if (own !== undefined) return own
+  const code = codeOf(error)
+  const certificate = certificateFaults[code]
+  if (certificate !== undefined) return new LarderError('UPSTREAM_TLS', `${host}: ${certificate}`, { cause: error })
+  if (/^(ERR_SSL_|ERR_TLS_|EPROTO$)/.test(code)) {
+    return new LarderError('UPSTREAM_TLS', `${host}: the TLS handshake failed (${code})`, { cause: error })
+  }
+  if (code.startsWith('HPE_')) return invalidAnswer(host, `it does not speak proper HTTP (${code})`, error)
+  if (code === 'ETIMEDOUT') return timedOut(host, 'the connection', error)
+  const network = networkFaults[code] ?? `it could not be reached (${code})`
+  return new LarderError('UPSTREAM_UNREACHABLE', `${host}: ${network}`, { cause: error })
+}
+
+export const invalidAnswer = (host: string, what: string, cause?: unknown): LarderError =>
+  new LarderError('UPSTREAM_INVALID', `${host}: ${what}`, { cause })
+
+export const timedOut = (host: string, awaited: string, cause?: unknown): LarderError =>
+  new LarderError('UPSTREAM_TIMEOUT', `${host}: timed out waiting for ${awaited}`, { cause })
+
+export const cutBody = (host: string, received: number, cause?: unknown): LarderError =>
+  new LarderError('UPSTREAM_CUT', `${host}: the body was cut after ${received} bytes`, { cause })
+
+/** A fault of ours that travelled through a socket and the client library, as the look-up's refusal does. */
+function ownFault(error: unknown): LarderError | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) if (isLarderError(at)) return at
+  return undefined
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'no code'
+}

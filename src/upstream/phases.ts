@@ -1,0 +1,50 @@
+import type { ClientRequest } from 'node:http'
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import type { UpstreamPolicy } from '../caching/repository.js'
+
+export type Phase = 'the name look-up' | 'the connection' | 'the TLS handshake' | 'the response'
+
+/**
+ * Watches a request up to its head: name, connection and TLS get `timeout.connect` each, the head `timeout.headers`.
+ * The client library's own timers start only with a socket, which a tunnel through a proxy provides when all is over.
+ */
+export function watchPhases(
+  request: ClientRequest,
+  timeout: UpstreamPolicy['timeout'],
+  expired: (phase: Phase) => void,
+): void {
+  let timer: NodeJS.Timeout | undefined
+  let ended = false
+  const enter = (phase: Phase) => {
+    if (ended) return
+    clearTimeout(timer)
+    timer = setTimeout(expired, phase === 'the response' ? timeout.headers : timeout.connect, phase)
+  }
+  const end = () => {
+    ended = true
+    clearTimeout(timer)
+  }
+  enter('the connection')
+  request.once('socket', (socket) => followSocket(socket, enter))
+  request.once('response', end)
+  request.once('close', end)
+}
+
+function followSocket(socket: Socket, enter: (phase: Phase) => void): void {
+  const connected = () => {
+    if (socket instanceof TLSSocket && !socket.authorized) {
+      enter('the TLS handshake')
+      socket.once('secureConnect', () => enter('the response'))
+    } else {
+      enter('the response')
+    }
+  }
+  if (!socket.connecting) {
+    connected()
+    return
+  }
+  enter('the name look-up')
+  socket.once('lookup', () => enter('the connection'))
+  socket.once('connect', connected)
+}

@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest'
+import type { Repository } from '../../src/caching/repository.js'
+import { parseConfig } from '../../src/config/load.js'
+import { repositoryIndex } from '../../src/config/repositories.js'
+
+const repositories = (text: string) => parseConfig(text, 'r.yaml', {}).repositories
+const first = (text: string) => repositories(text)[0] as Repository
+/** A repository with these settings, in flow style. */
+const made = (settings = '', defaults = '') =>
+  first(`defaults: { ${defaults} }\nrepositories: { a: { remote: https://a.test, ${settings} } }`)
+
+describe('defaults', () => {
+  const upstream = {
+    timeout: { connect: 3000, headers: 10_000, stall: 30_000 },
+    retry: { attempts: 3, budget: 20_000, resumes: 5 },
+    maxRedirects: 5,
+    redirects: { allow: [] },
+  }
+
+  it('of profile artifact', () => {
+    expect(made()).toEqual({
+      name: 'a',
+      aliases: [],
+      format: 'raw',
+      type: 'proxy',
+      profile: 'artifact',
+      remotes: ['https://a.test'],
+      query: 'forward',
+      forwardRequestHeaders: ['accept'],
+      caching: {
+        profile: 'artifact',
+        freshness: [],
+        maxAge: 86_400,
+        targetedFields: [],
+        clientCacheControl: 'ignore',
+        staleWhileRevalidate: 0,
+        maxStale: Number.POSITIVE_INFINITY,
+        keepOnUpstreamMissing: true,
+        negative: { ttl: 60, forbiddenTtl: 10 },
+      },
+      upstream,
+    })
+  })
+
+  it('of profile rfc9111', () => {
+    expect(made('profile: rfc9111')).toEqual({
+      name: 'a',
+      aliases: [],
+      format: 'raw',
+      type: 'proxy',
+      profile: 'rfc9111',
+      remotes: ['https://a.test'],
+      query: 'forward',
+      forwardRequestHeaders: 'all',
+      caching: {
+        profile: 'rfc9111',
+        freshness: [],
+        maxAge: 0,
+        targetedFields: [],
+        clientCacheControl: 'honour',
+        staleWhileRevalidate: 0,
+        maxStale: 0,
+        keepOnUpstreamMissing: false,
+        negative: { ttl: 0, forbiddenTtl: 0 },
+      },
+      upstream,
+    })
+  })
+})
+
+describe('what comes before what', () => {
+  it('a setting of the repository before defaults before the profile', () => {
+    expect(made('maxAge: 1h', 'maxAge: 2h').caching.maxAge).toBe(3600)
+    expect(made('', 'maxAge: 2h').caching.maxAge).toBe(7200)
+    expect(made('maxAge: 0', 'maxAge: 2h').caching.maxAge).toBe(0)
+  })
+
+  it('groups field by field', () => {
+    const { upstream, caching } = made(
+      'timeout: { stall: 1s }, negative: { ttl: 5s }, retry: { resumes: 0 }',
+      'timeout: { stall: 2s, connect: 1s }, negative: { forbiddenTtl: 7s }, retry: { attempts: 1 }',
+    )
+    expect(upstream.timeout).toEqual({ connect: 1000, headers: 10_000, stall: 1000 })
+    expect(upstream.retry).toEqual({ attempts: 1, budget: 20_000, resumes: 0 })
+    expect(caching.negative).toEqual({ ttl: 5, forbiddenTtl: 7 })
+  })
+
+  it('lists as a whole', () => {
+    const rules = (match: string) => `freshness: [{ match: ${match}, maxAge: 1s }]`
+    expect(made(rules('x'), rules('y')).caching.freshness.map(({ match }) => match)).toEqual(['x'])
+    expect(made('redirects: { allow: [x] }', 'redirects: { allow: [y] }').upstream.redirects.allow).toEqual(['x'])
+  })
+
+  it('profile of defaults', () => {
+    expect(made('', 'profile: rfc9111').caching.clientCacheControl).toBe('honour')
+    expect(made('profile: artifact', 'profile: rfc9111').caching.clientCacheControl).toBe('ignore')
+  })
+
+  it('what contradicts rfc9111 passes such a repository by when it comes from defaults', () => {
+    const artifactDefaults = [
+      'freshness: [{ match: x, maxAge: 1s }], maxAge: 1h, maxStale: 1h, keepOnUpstreamMissing: true',
+      'negative: { ttl: 5s }, staleWhileRevalidate: 5s',
+    ].join(', ')
+    expect(made('profile: rfc9111', artifactDefaults).caching).toEqual(made('profile: rfc9111').caching)
+    expect(made('', artifactDefaults).caching.staleWhileRevalidate).toBe(5)
+  })
+
+  it('other defaults reach rfc9111 too', () => {
+    const { caching, forwardRequestHeaders } = made(
+      'profile: rfc9111',
+      'clientCacheControl: ignore, forwardRequestHeaders: [Accept], targetedFields: [CDN-Cache-Control]',
+    )
+    expect(caching.clientCacheControl).toBe('ignore')
+    expect(caching.targetedFields).toEqual(['cdn-cache-control'])
+    expect(forwardRequestHeaders).toEqual(['accept'])
+  })
+})
+
+describe('the result', () => {
+  it('is frozen to its depth', () => {
+    const { repositories: all } = parseConfig('repositories: { a: { remote: https://a.test } }', 'r.yaml', {})
+    const repository = all[0] as Repository
+    const { caching, upstream } = repository
+    const parts = [
+      all,
+      repository,
+      repository.remotes,
+      repository.aliases,
+      caching,
+      caching.freshness,
+      caching.negative,
+    ]
+    for (const part of [...parts, upstream, upstream.timeout, upstream.redirects.allow]) {
+      expect(Object.isFrozen(part)).toBe(true)
+    }
+  })
+
+  it('keeps the order of the file and finds by name and alias, exactly', () => {
+    const all = repositories(
+      'repositories: { b: { remote: https://b.test, aliases: [b.test, x] }, a: { remote: https://a.test } }',
+    )
+    expect(all.map(({ name }) => name)).toEqual(['b', 'a'])
+    const find = repositoryIndex(all)
+    expect(find('b')).toBe(all[0])
+    expect(find('b.test')).toBe(all[0])
+    expect(find('a')).toBe(all[1])
+    for (const name of ['A', 'B.test', 'c', '', '__proto__', 'constructor']) expect(find(name)).toBeUndefined()
+  })
+})
