@@ -11,6 +11,7 @@ import { createArtifactHeaders } from './http/artifact-headers.js'
 import type { Health } from './http/operations.js'
 import { createBufferPool } from './http/pump.js'
 import { createRequestIds } from './http/request-id.js'
+import { createRequestMetrics } from './http/request-metrics.js'
 import { createSend } from './http/send.js'
 import { createServers } from './http/server.js'
 import type { Logger } from './log.js'
@@ -20,7 +21,7 @@ import { createArtifactStore } from './storage/artifact-store.js'
 import { openDataDirectory } from './storage/disk/data-directory.js'
 import { openDiskBlobStore } from './storage/disk/disk-blob-store.js'
 import { openLmdbRecordStore } from './storage/disk/lmdb-record-store.js'
-import { connectKeyvSharedCache } from './storage/keyv/keyv-shared-cache.js'
+import type { SharedCache } from './storage/shared-cache.js'
 import { openStaging } from './storage/staging.js'
 import { createGotUpstream } from './upstream/got-upstream.js'
 
@@ -36,14 +37,18 @@ export interface Larder {
 const scarceSpace = 64 * 1024 * 1024
 
 /** Wires everything; the only place that names drivers. */
-export async function startLarder(settings: Settings, env: NodeJS.ProcessEnv, version: string, log: Logger): Promise<Larder> {
+export async function startLarder(
+  settings: Settings,
+  env: NodeJS.ProcessEnv,
+  version: string,
+  log: Logger,
+): Promise<Larder> {
   let config = await loadConfig(settings.configFile, env)
   let find = repositoryIndex(config.repositories)
   const data = await openDataDirectory(settings.dataDirectory)
   const metrics = createMetrics()
-  const shared = settings.redisUrl
-    ? connectKeyvSharedCache({ url: settings.redisUrl, deadline: settings.redisDeadline, log })
-    : undefined
+  const { redisUrl, redisDeadline } = settings
+  const shared = redisUrl === undefined ? undefined : await sharedCache(redisUrl, redisDeadline, log)
   const store = createArtifactStore({
     records: openLmdbRecordStore(data.records),
     blobs: await openDiskBlobStore(data.blobs),
@@ -60,7 +65,8 @@ export async function startLarder(settings: Settings, env: NodeJS.ProcessEnv, ve
   const via = `1.1 larder-${data.id}`
   const proxy = createProxy({ store, upstream, metrics, log, userAgent: `larder/${version}`, via })
   const servers = createServers({ ...settings, log })
-  const accessLog = openAccessLog(settings.accessLog)
+  const requestMetrics = createRequestMetrics(metrics)
+  const accessLog = openAccessLog(settings.accessLog, log)
   let stopping = false
 
   const health = async (): Promise<Health> => {
@@ -69,6 +75,7 @@ export async function startLarder(settings: Settings, env: NodeJS.ProcessEnv, ve
   }
 
   const measure = async () => {
+    requestMetrics.flush()
     const { records, bytes } = store.totals()
     metrics.records.set(records)
     metrics.storedBytes.set(bytes)
@@ -103,7 +110,7 @@ export async function startLarder(settings: Settings, env: NodeJS.ProcessEnv, ve
     send: createSend({ fieldsOf: createArtifactHeaders(via), pool: createBufferPool() }),
     log,
     via,
-    record: createAccessRecorder(metrics, accessLog),
+    record: createAccessRecorder(requestMetrics, accessLog),
     reset: servers.reset,
     nextRequestId: createRequestIds(),
     metrics,
@@ -136,11 +143,17 @@ export async function startLarder(settings: Settings, env: NodeJS.ProcessEnv, ve
       proxy.abort()
       await proxy.idle()
       upstream.close()
-      accessLog?.close()
+      await accessLog?.close()
       await store.close()
       await data.unlock()
     },
   }
+}
+
+/** Loaded only where it is asked for: its client takes a good part of a start. */
+async function sharedCache(url: string, deadline: number, log: Logger): Promise<SharedCache> {
+  const { connectKeyvSharedCache } = await import('./storage/keyv/keyv-shared-cache.js')
+  return connectKeyvSharedCache({ url, deadline, log })
 }
 
 /** The public roots, those Node was given by its own variable, and ours: giving a list replaces all others. */

@@ -37,7 +37,7 @@ export function createMetrics() {
       'repository',
       'outcome',
     ]),
-    firstByte: histogram('larder_upstream_head_seconds', 'From the request to a remote to the head of its answer.', [
+    upstreamHead: histogram('larder_upstream_head_seconds', 'From the request to a remote to the head of its answer.', [
       'repository',
     ]),
     fillsInFlight: gauge('larder_fills_in_flight', 'Fills under way.'),

@@ -62,6 +62,14 @@ function asksForValidation({ directives, pragmaNoCache }: RequestFacts, freshnes
   return minFresh !== undefined && timeToLive(freshness, now) < minFresh
 }
 
+/**
+ * Whether a response that another request brought answers this one too. To whoever asked (at `askedAt`, ms) before it came
+ * it is as good as one of his own; for whoever asked later it is one that is stored.
+ */
+export function answersToo(f: Freshness, request: RequestFacts, askedAt: number): boolean {
+  return askedAt <= f.responseTime || decide({ freshness: f }, false, request, askedAt).action === 'reuse'
+}
+
 /** Whether it may answer although the remote can't be asked, or answers with trouble (K3). `now` in ms. */
 export function mayServeStale(f: Freshness, policy: CachingPolicy, now: number): boolean {
   const staleness = -timeToLive(f, now)

@@ -1,7 +1,7 @@
 import { type Directives, type Governing, governing, longestDelta, parseDeltaSeconds } from './cache-control.js'
 import { field, fieldLines, listMembers, type RawHeaders } from './headers.js'
 import { parseHttpDate } from './http-date.js'
-import type { StoredResponse } from './record.js'
+import type { ResponseHead } from './record.js'
 import type { CachingPolicy, FreshnessRule } from './repository.js'
 
 /** All there is to know about how long a stored response is fresh; the clock is applied to it later. */
@@ -24,7 +24,7 @@ export interface Freshness {
 }
 
 /** `path`: without leading slash and query, for the rules of the repository (K1). */
-export function freshness(stored: StoredResponse, path: string, policy: CachingPolicy): Freshness {
+export function freshness(stored: ResponseHead, path: string, policy: CachingPolicy): Freshness {
   const governs = governing(stored.headers, policy.targetedFields)
   const { directives } = governs
   const initialAge = initialAgeOf(stored)
@@ -56,7 +56,7 @@ export function ruleFor(path: string, policy: CachingPolicy): FreshnessRule | un
 }
 
 function lifetimeOf(
-  stored: StoredResponse,
+  stored: ResponseHead,
   governs: Governing,
   initialAge: number,
   rule: FreshnessRule | undefined,
@@ -109,7 +109,7 @@ export function dateOf(headers: RawHeaders, now: number): number | undefined {
   return date === undefined ? undefined : parseHttpDate(date, now)
 }
 
-function initialAgeOf({ headers, requestTime, responseTime }: StoredResponse): number {
+function initialAgeOf({ headers, requestTime, responseTime }: ResponseHead): number {
   const date = dateOf(headers, responseTime)
   // Whole seconds: a Date is cut to them, so the rest of one isn't age.
   const apparent = date === undefined ? 0 : Math.max(0, Math.floor((responseTime - date) / 1000))

@@ -51,7 +51,8 @@ export function evaluate(
   return evaluateRanges(range, representation.size)
 }
 
-function isConditional(headers: RequestHeaders): boolean {
+/** Whether the request is anything but a plain one; the common case, so it is asked first. */
+export function isConditional(headers: RequestHeaders): boolean {
   return (
     headers['if-none-match'] !== undefined ||
     headers['if-modified-since'] !== undefined ||

@@ -23,7 +23,7 @@ export function encodeRecord(record: StoredRecord): Uint8Array {
   return Buffer.concat([start, head, ...inline])
 }
 
-function headOf({ body, ...variant }: StoredResponse): ResponseHead {
+function headOf({ body, ...variant }: StoredResponse): EncodedResponse {
   const { inline, ...rest } = body
   return { ...variant, body: inline ? { ...rest, inline: true } : rest }
 }
@@ -55,8 +55,8 @@ export function decodeRecord(bytes: Uint8Array): StoredRecord | undefined {
 }
 
 type BodyHead = Omit<StoredBody, 'inline'> & { readonly inline?: true }
-type ResponseHead = Omit<StoredResponse, 'body'> & { readonly body: BodyHead }
-type RecordHead = Omit<StoredRecord, 'variants'> & { readonly variants: readonly ResponseHead[] }
+type EncodedResponse = Omit<StoredResponse, 'body'> & { readonly body: BodyHead }
+type RecordHead = Omit<StoredRecord, 'variants'> & { readonly variants: readonly EncodedResponse[] }
 
 function parseJson(text: string): unknown {
   try {
@@ -78,9 +78,9 @@ const isRecordHead = (value: unknown): value is RecordHead =>
   isCount(value.epoch) &&
   typeof value.remote === 'string' &&
   Array.isArray(value.variants) &&
-  value.variants.every(isResponseHead)
+  value.variants.every(isEncodedResponse)
 
-const isResponseHead = (value: unknown): value is ResponseHead =>
+const isEncodedResponse = (value: unknown): value is EncodedResponse =>
   isObject(value) &&
   isCount(value.status) &&
   isRawHeaders(value.headers) &&

@@ -36,6 +36,9 @@ export interface StoredResponse {
   readonly body: StoredBody
 }
 
+/** What is known of a response before its body is. */
+export type ResponseHead = Omit<StoredResponse, 'body'>
+
 export interface StoredBody {
   readonly digest: Digest
   /** Bytes. */

@@ -11,11 +11,11 @@ export async function serve(version: string): Promise<void> {
     const settings = readEnvironment(process.env)
     log = createLog(settings.logLevel)
     const larder = await startLarder(settings, process.env, version, log)
-    for (const url of larder.urls) log.info({ url, version, data: settings.dataDirectory }, 'listening')
     process.on('SIGHUP', () => void larder.reload())
     const stop = once((signal: string) => end(larder.stop(), signal, log))
     process.on('SIGTERM', stop)
     process.on('SIGINT', stop)
+    for (const url of larder.urls) log.info({ url, version, data: settings.dataDirectory }, 'listening')
   } catch (error) {
     refuse(error, log)
   }

@@ -1,6 +1,7 @@
-import { pino } from 'pino'
+import { createWriteStream } from 'node:fs'
 import type { CacheOutcome } from '../caching/cache-status.js'
-import type { Metrics } from '../metrics.js'
+import type { Logger } from '../log.js'
+import type { RequestMetrics } from './request-metrics.js'
 
 /** What is told of a finished request: one line in the access log (O3), one count in the metrics (O2). */
 export interface Access {
@@ -25,44 +26,57 @@ export interface Access {
 
 export interface AccessLog {
   write(line: string): void
+  /** After the file was moved away (log rotation). */
   reopen(): void
-  close(): void
+  close(): Promise<void>
 }
 
-const flushEvery = 250
-const bufferedBytes = 16 * 1024 - 1
+/** Milliseconds a line may wait for others to be written with. */
+const writtenWithin = 250
+const batchCharacters = 64 * 1024
 
-/** `stdout`, `off`, or a file; lines are written in batches, at most 250 ms late. */
-export function openAccessLog(destination: string): AccessLog | undefined {
+/** `stdout`, `off`, or a file that is appended to. A full disk loses lines, never requests. */
+export function openAccessLog(destination: string, log: Logger): AccessLog | undefined {
   if (destination === 'off') return undefined
-  const dest = destination === 'stdout' ? 1 : destination
-  const out = pino.destination({ dest, sync: false, minLength: bufferedBytes, mkdir: true, append: true })
-  const timer = setInterval(() => out.flush(), flushEvery).unref()
+  const open = (): NodeJS.WritableStream => {
+    if (destination === 'stdout') return process.stdout
+    const file = createWriteStream(destination, { flags: 'a' })
+    file.on('error', (error) => log.error({ err: error, file: destination }, 'cannot write the access log'))
+    return file
+  }
+  let out = open()
+  let pending = ''
+  const flush = () => {
+    if (pending !== '') out.write(pending)
+    pending = ''
+  }
+  const timer = setInterval(flush, writtenWithin).unref()
+  const end = async () => {
+    flush()
+    if (destination !== 'stdout') await new Promise<void>((resolve) => out.end(resolve))
+  }
   return {
-    write: (line) => out.write(line),
-    reopen: () => destination !== 'stdout' && out.reopen(),
+    write(line) {
+      pending += line
+      if (pending.length > batchCharacters) flush()
+    },
+    reopen() {
+      void end()
+      out = open()
+    },
     close() {
       clearInterval(timer)
-      out.flushSync()
+      return end()
     },
   }
 }
 
-/** Methods that get a label of their own; what else clients may invent is one. */
-const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'])
-
 /** Returns the function that tells of a finished request. */
-export function createAccessRecorder(metrics: Metrics, log: AccessLog | undefined) {
+export function createAccessRecorder(metrics: RequestMetrics, log: AccessLog | undefined) {
   const timestamp = createTimestamp()
   return (access: Access): void => {
     const seconds = (performance.now() - access.startedAt) / 1000
-    const { outcome, bytes } = access
-    const repository = access.repository ?? ''
-    const method = methods.has(access.method) ? access.method : 'other'
-    metrics.requests.inc({ repository, method, status: access.status, outcome, collapsed: String(access.collapsed) })
-    metrics.duration.observe({ repository, outcome }, seconds)
-    if (bytes > 0) metrics.sentBytes.inc({ repository }, bytes)
-    if (access.abortedBy) metrics.aborted.inc({ repository, by: access.abortedBy })
+    metrics.count(access, seconds)
     log?.write(line(access, timestamp(), seconds))
   }
 }
@@ -95,8 +109,9 @@ function createTimestamp(): () => string {
   }
 }
 
-/** The path and the names of the query's parameters: values may be signatures. */
-export function withoutQueryValues(target: string): string {
+/** The path and the names of the query's parameters: values may be signatures, an authority may hold a password. */
+export function withoutQueryValues(url: string): string {
+  const target = url.startsWith('/') ? url : url.replace(/^[^/?#]*:\/\/[^/?#]*/, '')
   const question = target.indexOf('?')
   if (question === -1) return target
   return target.slice(0, question + 1) + target.slice(question + 1).replace(/=[^&]*/g, '=')

@@ -1,4 +1,4 @@
-import { type RawHeaders, filterFields } from '../caching/headers.js'
+import { filterFields, type RawHeaders } from '../caching/headers.js'
 import type { Digest } from '../caching/record.js'
 import type { Artifact } from '../proxy/resolution.js'
 

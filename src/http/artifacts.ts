@@ -6,13 +6,13 @@ import type { CacheOutcome } from '../caching/cache-status.js'
 import type { Repository } from '../caching/repository.js'
 import { isLarderError, LarderError } from '../errors.js'
 import type { Logger } from '../log.js'
-import type { Proxy } from '../proxy/proxy.js'
+import type { Proxy as ArtifactProxy } from '../proxy/proxy.js'
 import type { Resolution } from '../proxy/resolution.js'
 import { Exchange, type ExchangeDeps } from './exchange.js'
 import type { Send } from './send.js'
 
 export interface ArtifactsDeps extends ExchangeDeps {
-  readonly proxy: Proxy
+  readonly proxy: ArtifactProxy
   readonly find: (nameOrAlias: string) => Repository | undefined
   readonly send: Send
   readonly log: Logger
@@ -30,15 +30,18 @@ export function createArtifacts(deps: ArtifactsDeps) {
   const answer = (exchange: Exchange): void | Promise<void> => {
     const { request } = exchange
     const { method, url = '' } = request
-    if (url.length > maxTarget) throw new LarderError('URL_TOO_LONG', `the URL has ${url.length} bytes, more than ${maxTarget}`)
+    if (url.length > maxTarget)
+      throw new LarderError('URL_TOO_LONG', `the URL has ${url.length} bytes, more than ${maxTarget}`)
     const split = splitArtifactPath(url)
     if (!split) throw new LarderError('PATH_INVALID', 'expected /repository/<name>/<path>')
     const repository = find(split.name)
     exchange.repository = repository?.name
-    if (method !== 'GET' && method !== 'HEAD') throw new LarderError('METHOD_NOT_ALLOWED', `${method} on a proxy repository`)
+    if (method !== 'GET' && method !== 'HEAD')
+      throw new LarderError('METHOD_NOT_ALLOWED', `${method} on a proxy repository`)
     checkTarget(split.target)
     if (!repository) throw new LarderError('REPOSITORY_UNKNOWN', `no repository or alias is named "${split.name}"`)
-    if (request.headers.via?.includes(via)) throw new LarderError('LOOP_DETECTED', 'the request came through here before')
+    if (request.headers.via?.includes(via))
+      throw new LarderError('LOOP_DETECTED', 'the request came through here before')
     const resolution = proxy.resolve({
       repository,
       method,
@@ -66,7 +69,8 @@ export function createArtifacts(deps: ArtifactsDeps) {
   }
 
   const failed = (exchange: Exchange, error: unknown) => {
-    if (!isLarderError(error)) log.error({ err: error, requestId: exchange.requestId }, 'an artifact request failed unforeseen')
+    if (!isLarderError(error))
+      log.error({ err: error, requestId: exchange.requestId }, 'an artifact request failed unforeseen')
     const fault = isLarderError(error) ? error : new LarderError('INTERNAL', 'an unforeseen fault', { cause: error })
     if (exchange.response.headersSent) exchange.cut(fault.code)
     else exchange.fail(fault, failing)

@@ -50,10 +50,18 @@ export class Exchange {
     return controller.signal
   }
 
-  /** Writes the head: `fields`, and what every answer carries (C3). */
-  begin(status: number, fields: readonly string[], cache: CacheOutcome): void {
+  /** Writes the head: `steady` fields, those of this answer, and what every answer carries (C3). `age` in seconds. */
+  begin(
+    status: number,
+    steady: readonly string[],
+    cache: CacheOutcome,
+    age?: number,
+    own: readonly string[] = [],
+  ): void {
     this.#cache = cache
-    this.response.writeHead(status, [...fields, 'X-Request-Id', this.requestId, 'Cache-Status', cacheStatus(cache)])
+    const fields = steady.concat(own, ['X-Request-Id', this.requestId, 'Cache-Status', cacheStatus(cache)])
+    if (age !== undefined) fields.push('Age', String(Math.floor(age)))
+    this.response.writeHead(status, fields)
   }
 
   /** Ends the answer with its last bytes, or its only ones. */
@@ -68,7 +76,10 @@ export class Exchange {
   }
 
   fail(error: LarderError, cache: CacheOutcome): void {
-    if (this.left) return this.abandoned()
+    if (this.left) {
+      this.abandoned()
+      return
+    }
     this.#code = error.code
     const { status, headers, body } = errorAnswer(error, this.request)
     this.begin(status, ['Via', this.#deps.via, ...headers], cache)

@@ -69,7 +69,7 @@ function bodyFor(error: LarderError, status: number, request: IncomingMessage): 
 }
 
 const page = (title: string, text: string) =>
-  `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escape(title)}</title>` +
-  `<h1>${escape(title)}</h1><p>${escape(text)}</p></html>\n`
+  `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escapeHtml(title)}</title>` +
+  `<h1>${escapeHtml(title)}</h1><p>${escapeHtml(text)}</p></html>\n`
 
-const escape = (text: string) => text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
+const escapeHtml = (text: string) => text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)

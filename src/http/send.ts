@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { CacheOutcome } from '../caching/cache-status.js'
 import { field, filterFields } from '../caching/headers.js'
-import { type ByteRange, evaluate, type Outcome, wantsRange } from '../caching/preconditions.js'
+import { type ByteRange, evaluate, isConditional, wantsRange } from '../caching/preconditions.js'
 import { isLarderError, LarderError } from '../errors.js'
 import type { Artifact, ArtifactBody } from '../proxy/resolution.js'
 import type { OpenBody } from '../storage/blob-store.js'
@@ -16,6 +16,8 @@ interface Sending {
   readonly cache: CacheOutcome
   readonly pool: BufferPool
 }
+
+type GrowingBody = Extract<ArtifactBody, { kind: 'growing' }>
 
 export interface SendDeps {
   /** The fields of an answer that depend on neither its range nor the single request. */
@@ -32,28 +34,40 @@ export function createSend({ fieldsOf, pool }: SendDeps): Send {
       release(artifact.body)
       return exchange.abandoned()
     }
-    const { body, size, age } = artifact
-    const steady = fieldsOf(artifact)
-    const fields = age === undefined ? steady : [...steady, 'Age', String(Math.floor(age))]
-    const sending = { exchange, artifact, fields, cache, pool }
+    const { body, size } = artifact
+    const sending = { exchange, artifact, fields: fieldsOf(artifact), cache, pool }
+    if (!isConditional(exchange.request.headers)) return sendWhole(sending)
     const unknown = body.kind === 'growing' && size === undefined && wantsRange(exchange.request.headers)
-    return unknown ? sendOnceWhole(sending, body.whole()) : send(sending)
+    return unknown ? sendOnceWhole(sending, body) : send(sending)
   }
 }
 
-/** A range of a body whose size the remote did not tell waits for its end. */
-async function sendOnceWhole(sending: Sending, whole: Promise<number>): Promise<void> {
+/** A range of a body whose size the remote did not tell waits for its end, following it so that it stays readable. */
+async function sendOnceWhole(sending: Sending, growing: GrowingBody): Promise<void> {
+  const body = growing.follow(undefined)
   try {
-    const size = await whole
-    await send({ ...sending, artifact: { ...sending.artifact, size } })
+    const size = await growing.whole()
+    await send({ ...sending, artifact: { ...sending.artifact, size, body: { kind: 'stored', body } } })
   } catch (error) {
     failed(sending, error)
+  } finally {
+    body.close()
   }
 }
 
 function send(sending: Sending): void | Promise<void> {
   const { exchange, artifact } = sending
-  const outcome = conditions(exchange, artifact)
+  const { request } = exchange
+  const { status, headers, size } = artifact
+  const representation = {
+    status,
+    // What only passes by can't be read by position: a range of it is answered whole.
+    size: artifact.body.kind === 'passing' ? undefined : size,
+    etag: field(headers, 'etag'),
+    lastModified: field(headers, 'last-modified'),
+    date: field(headers, 'date'),
+  }
+  const outcome = evaluate({ method: request.method ?? '', headers: request.headers }, representation, Date.now())
   switch (outcome.kind) {
     case 'whole':
       return sendWhole(sending)
@@ -68,22 +82,11 @@ function send(sending: Sending): void | Promise<void> {
   }
 }
 
-function conditions({ request }: Exchange, { status, headers, size }: Artifact): Outcome {
-  const representation = {
-    status,
-    size,
-    etag: field(headers, 'etag'),
-    lastModified: field(headers, 'last-modified'),
-    date: field(headers, 'date'),
-  }
-  return evaluate({ method: request.method ?? '', headers: request.headers }, representation, Date.now())
-}
-
 /** An answer about the artifact and without it; what describes the body is left out (RFC 9110 §15.4.5). */
 function sendNothing({ exchange, artifact, fields, cache }: Sending, status: number, ours: readonly string[]): void {
   release(artifact.body)
   const about = filterFields(fields, (name) => !name.startsWith('content-') || name === 'content-location')
-  exchange.begin(status, [...about, ...sandboxed, ...ours], cache)
+  exchange.begin(status, about, cache, artifact.age, [...sandboxed, ...ours])
   exchange.end()
 }
 
@@ -91,9 +94,15 @@ const sandboxed = ['Content-Security-Policy', 'sandbox']
 
 function sendWhole(sending: Sending): void | Promise<void> {
   const { exchange, artifact, fields, cache } = sending
-  const { body, size, status } = artifact
-  const length = size === undefined ? [] : ['Content-Length', String(size)]
-  const begin = () => exchange.begin(status, [...fields, ...length], cache)
+  const { age, body, size, status } = artifact
+  const begin = () =>
+    exchange.begin(
+      status,
+      fields,
+      cache,
+      age,
+      size === undefined || status === 204 ? [] : ['Content-Length', String(size)],
+    )
   switch (body.kind) {
     case 'none':
       begin()
@@ -112,7 +121,7 @@ function sendRange(sending: Sending, range: ByteRange): void | Promise<void> {
   const { exchange, artifact, fields, cache } = sending
   const length = String(range.end - range.start + 1)
   const own = ['Content-Range', contentRange(range, artifact.size), 'Content-Length', length]
-  const begin = () => exchange.begin(206, [...fields, ...own], cache)
+  const begin = () => exchange.begin(206, fields, cache, artifact.age, own)
   const { body } = artifact
   if (body.kind !== 'inline') return fromBody(sending, range, begin)
   begin()
@@ -146,8 +155,9 @@ function sendParts(sending: Sending, ranges: readonly ByteRange[]): Promise<void
   const parts = async () => {
     for (const [i, range] of ranges.entries()) {
       const begin = () => {
-        if (i === 0) exchange.begin(206, [...about, ...own], cache)
-        response.write(heads[i])
+        if (i === 0) exchange.begin(206, about, cache, artifact.age, own)
+        // The length counts characters, and fields are sent as they came: a byte each.
+        response.write(heads[i] ?? '', 'latin1')
       }
       await pump({ response, body, range, pool, begin, sent: (bytes) => exchange.sent(bytes) })
     }
@@ -175,7 +185,10 @@ async function streamed(sending: Sending, transfer: () => Promise<void>, body?: 
 
 function failed({ exchange, artifact }: Sending, error: unknown): void {
   if (artifact.body.kind === 'passing') artifact.body.discard()
-  if (error instanceof ClientGone || exchange.left) return exchange.abandoned()
+  if (error instanceof ClientGone || exchange.left) {
+    exchange.abandoned()
+    return
+  }
   const fault = isLarderError(error) ? error : new LarderError('STORE_FAULT', 'reading a body failed', { cause: error })
   if (exchange.response.headersSent) exchange.cut(fault.code)
   else exchange.fail(fault, { outcome: 'error', detail: fault.code })

@@ -97,7 +97,10 @@ export function createServers(options: ServerOptions): Servers {
 const asGet = (request: Request): Request =>
   request.method === 'HEAD' ? Object.create(request, { method: { value: 'GET' } }) : request
 
-const readPair = ({ cert, key }: { cert: string; key: string }) => ({ cert: readFileSync(cert), key: readFileSync(key) })
+const readPair = ({ cert, key }: { cert: string; key: string }) => ({
+  cert: readFileSync(cert),
+  key: readFileSync(key),
+})
 
 const urlOf = (scheme: string, { address, family, port }: AddressInfo) =>
   `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`

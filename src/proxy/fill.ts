@@ -1,19 +1,19 @@
-import { createHash, type Hash } from 'node:crypto'
+import { pathOf } from '../caching/cache-key.js'
 import { field, type RawHeaders } from '../caching/headers.js'
-import { expectation, violated } from '../caching/integrity.js'
+import { type Expectation, expectation, violated } from '../caching/integrity.js'
 import type { ByteRange } from '../caching/preconditions.js'
-import type { Digest, StoredRecord, StoredResponse } from '../caching/record.js'
+import type { Digest, ResponseHead, StoredRecord, StoredResponse } from '../caching/record.js'
 import type { Repository } from '../caching/repository.js'
 import { storable, storedHeaders } from '../caching/storable.js'
 import { conditionalHeaders, freshened, matches304 } from '../caching/validation.js'
-import { pathOf } from '../caching/cache-key.js'
 import { selecting, selectVariant, varyNames } from '../caching/vary.js'
 import { isLarderError, LarderError } from '../errors.js'
+import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { ArtifactStore } from '../storage/artifact-store.js'
 import type { OpenBody } from '../storage/blob-store.js'
 import type { StagedBody } from '../storage/staging.js'
-import type { Logger } from '../log.js'
+import { dated, redated } from './dated.js'
 import { followFill } from './follow.js'
 import type { BodySource, SourceResponse } from './source.js'
 
@@ -25,24 +25,24 @@ export interface Fill {
   readonly done: Promise<void>
 }
 
-export type FillHead =
+type FillHead =
   /** A body to store is coming in; anyone may follow it. */
   | { readonly kind: 'growing'; readonly growing: Growing }
   /** 304: the stored response is good again. */
   | { readonly kind: 'validated'; readonly stored: StoredResponse }
   /** Someone else stored it just before. */
   | { readonly kind: 'stored'; readonly stored: StoredResponse }
-  /** The answer may not be shared: whoever takes it first has it to himself. */
-  | { readonly kind: 'unshared'; readonly response: SourceResponse; readonly why: string }
+  /** The answer may not be shared: whoever takes it first has it to himself. `lasting`: nor may what others get. */
+  | { readonly kind: 'unshared'; readonly response: SourceResponse; readonly lasting: boolean }
   /** A status that brings no artifact; its body is gone. */
   | { readonly kind: 'refused'; readonly status: number; readonly headers: RawHeaders }
-
-export type ResponseHead = Omit<StoredResponse, 'body'>
 
 export interface Growing {
   readonly head: ResponseHead
   /** Bytes, where the remote told. */
   readonly size: number | undefined
+  /** Whether all of it is here (or nothing more will be): what is left is to publish it. */
+  arrived(): boolean
   /** Resolves with the size once it is known; rejects when the fill fails. */
   whole(): Promise<number>
   /** Reads along; `range` lets a range far ahead be fetched out of turn (C5). */
@@ -62,6 +62,8 @@ export interface FillJob {
   readonly seen: number
   /** The stored response to validate. */
   readonly validate: StoredResponse | undefined
+  /** The client's wish that counts (C12). */
+  readonly noStore: boolean
   readonly attempts: number | undefined
   readonly signal: AbortSignal
 }
@@ -97,9 +99,9 @@ interface Begun {
   readonly rest: Promise<void>
 }
 
-/** The running digest of the body, from the moment one is taken in. */
+/** The body, from the moment one is taken in. */
 interface Progress {
-  sha256?: Hash
+  body?: StagedBody
 }
 
 const nothing = Promise.resolve()
@@ -124,12 +126,12 @@ const ask = (job: FillJob, progress: Progress, stored: StoredResponse | undefine
     method: 'GET',
     headers: stored ? [...job.headers, ...conditionalHeaders(stored)] : job.headers,
     signal: job.signal,
-    taken: () => progress.sha256?.copy().digest('hex'),
+    taken: async () => (await progress.body?.digests())?.sha256,
     ...(job.attempts !== undefined && { attempts: job.attempts }),
   })
 
 function validated(deps: FillDeps, job: FillJob, stored: StoredResponse, response: SourceResponse): Begun {
-  const next = freshened(stored, { ...response, requestHeaders: job.forwarded })
+  const next = redated(freshened(stored, { ...response, requestHeaders: job.forwarded }))
   const rest = deps.store.freshen(job.key, stored, next).catch((error) => {
     deps.log.error({ err: error, key: job.key }, 'cannot store a validation')
   })
@@ -144,10 +146,13 @@ function classify(
   progress: Progress,
 ): Begun {
   const { repository, target } = job
-  const verdict = storable({ headers: job.headers }, response, pathOf(target), repository.caching)
-  if (verdict.store) return grow(deps, job, record?.epoch ?? 0, response, progress)
+  const { store } = storable({ headers: job.headers }, response, pathOf(target), repository.caching)
+  if (store && !job.noStore) return grow(deps, job, record?.epoch ?? 0, response, progress)
   if (repository.profile === 'rfc9111' || isSuccess(response.status)) {
-    return { head: { kind: 'unshared', response, why: verdict.why }, rest: nothing }
+    // An error passes, and what only this client's fields forbid is no matter of the key.
+    const lasting =
+      response.status < 400 && !storable({ headers: [] }, response, pathOf(target), repository.caching).store
+    return { head: { kind: 'unshared', response, lasting }, rest: nothing }
   }
   response.discard()
   return { head: { kind: 'refused', status: response.status, headers: response.headers }, rest: nothing }
@@ -160,22 +165,28 @@ function grow(deps: FillDeps, job: FillJob, epoch: number, response: SourceRespo
   const names = varyNames(headers)
   const head: ResponseHead = {
     status,
-    headers: storedHeaders(headers),
+    headers: dated(storedHeaders(headers), responseTime),
     requestTime,
     responseTime,
     selecting: names === '*' ? {} : selecting(names, job.forwarded),
   }
   const size = response.framing === 'length' ? contentLength(headers) : undefined
-  const body = deps.store.stage(size)
-  progress.sha256 = createHash('sha256')
-  const received = receive(deps, job, response, body, progress.sha256)
-  const rest = received
-    .then((digest) => digest && publish(deps, job, { epoch, head, digest, body }))
-    .finally(() => body.release())
+  const expected = expectation(response)
+  const body = deps.store.stage(size, expected.md5 === undefined ? ['sha256'] : ['sha256', 'md5'])
+  progress.body = body
+  let arrived = false
+  const rest = receive(deps, job, response, body, expected).then(async (digest) => {
+    arrived = true
+    if (digest) await publish(deps, job, { epoch, head, digest, body })
+    // Not awaited: a failed fill must take no more joiners while its file goes.
+    body.release().catch((error) => deps.log.error({ err: error, key: job.key }, 'cannot remove a staged file'))
+  })
   const growing: Growing = {
     head,
     size,
-    whole: async () => size ?? body.whole(),
+    arrived: () => arrived,
+    // Of an empty body there is no last byte to withhold: it is known when it has passed its checks (C7).
+    whole: async () => size || body.whole(),
     follow: (range) => followFill({ body, range, head, source: job.source, headers: job.headers }),
   }
   return { head: { kind: 'growing', growing }, rest }
@@ -187,26 +198,18 @@ async function receive(
   job: FillJob,
   response: SourceResponse,
   body: StagedBody,
-  sha256: Hash,
+  expected: Expectation,
 ): Promise<Digest | undefined> {
-  const expected = expectation(response)
-  const md5 = expected.md5 === undefined ? undefined : createHash('md5')
   const repository = job.repository.name
-  const bytes = metrics.upstreamBytes.labels(repository)
   try {
-    for await (const chunk of response.body) {
-      sha256.update(chunk)
-      md5?.update(chunk)
-      bytes.inc(chunk.length)
-      await body.append(chunk)
-    }
-    const hex = sha256.digest('hex')
-    const broken = violated(expected, { length: body.received, sha256: hex, ...(md5 && { md5: md5.digest('hex') }) })
+    for await (const chunk of response.body) await body.append(chunk)
+    const { sha256 = '', md5 } = await body.digests()
+    const broken = violated(expected, { length: body.received, sha256, ...(md5 !== undefined && { md5 }) })
     if (broken) throw new LarderError('INTEGRITY_MISMATCH', `the body is not what its head promised: ${broken}`)
     await body.seal()
     const proven = response.framing !== 'close' || expected.md5 !== undefined || expected.sha256 !== undefined
     metrics.fills.inc({ repository, result: proven ? 'complete' : 'unproven' })
-    return proven ? `sha256:${hex}` : undefined
+    return proven ? `sha256:${sha256}` : undefined
   } catch (error) {
     const fault = isLarderError(error) ? error : new LarderError('INTERNAL', 'a fill failed', { cause: error })
     body.fail(fault)

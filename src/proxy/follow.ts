@@ -6,7 +6,7 @@ import type { StagedBody } from '../storage/staging.js'
 import type { BodySource } from './source.js'
 
 /** A range that begins this many bytes ahead of the fill is fetched out of turn (C5). */
-export const farAhead = 32 * 1024 * 1024
+const farAhead = 32 * 1024 * 1024
 
 export interface FollowOptions {
   readonly body: StagedBody

@@ -1,7 +1,10 @@
-import type { CacheOutcome } from '../caching/cache-status.js'
+import { setMaxListeners } from 'node:events'
 import { pathOf } from '../caching/cache-key.js'
+import type { CacheOutcome } from '../caching/cache-status.js'
+import { answersToo, requestFacts } from '../caching/decide.js'
+import { freshness } from '../caching/freshness.js'
 import { field, type RawHeaders } from '../caching/headers.js'
-import type { StoredResponse } from '../caching/record.js'
+import type { ResponseHead, StoredResponse } from '../caching/record.js'
 import { storable } from '../caching/storable.js'
 import { conditionalHeaders, freshened, matches304, sameVersion } from '../caching/validation.js'
 import { selecting, varyNames } from '../caching/vary.js'
@@ -12,11 +15,12 @@ import type { ArtifactStore } from '../storage/artifact-store.js'
 import type { Upstream } from '../upstream/upstream.js'
 import type { Ask } from './ask.js'
 import { createCollapse } from './collapse.js'
+import { redated } from './dated.js'
 import { type Fill, isSuccess, startFill } from './fill.js'
 import { askHead, type HeadAnswer } from './head.js'
 import { classifyRefusal, sparesCopy } from './refusal.js'
 import { remoteSource } from './remote-source.js'
-import { upstreamHeaders } from './request-headers.js'
+import { carriesCredentials, credentialFields, upstreamHeaders } from './request-headers.js'
 import { growingArtifact, headArtifact, passingArtifact, type Resolution } from './resolution.js'
 import { createShortMemory } from './short-memory.js'
 import type { SourceResponse } from './source.js'
@@ -34,10 +38,12 @@ export interface Wanted {
   readonly varied: readonly string[]
 }
 
-export type Obtained =
+type Obtained =
   | Resolution
   /** A stored response to serve: validated just now, stored by another fill, or the spare copy. */
   | { readonly kind: 'stored'; readonly stored: StoredResponse; readonly cache: CacheOutcome }
+  /** Something newer is stored, which can't answer as it is: to be looked up and decided about. */
+  | { readonly kind: 'renewed' }
 
 export interface ObtainDeps {
   readonly store: ArtifactStore
@@ -75,6 +81,8 @@ export function createObtain(deps: ObtainDeps): Obtain {
   const fills = createCollapse<Fill>()
   const heads = createCollapse<HeadFlight>()
   const stopping = new AbortController()
+  // Every fill listens to it: many are no leak.
+  setMaxListeners(0, stopping.signal)
 
   const sourceOf = ({ repository, target }: Ask) => remoteSource({ upstream, repository, target, metrics })
 
@@ -94,6 +102,7 @@ export function createObtain(deps: ObtainDeps): Obtain {
         source: sourceOf(ask),
         seen: wanted.stored?.responseTime ?? 0,
         validate: wanted.validate,
+        noStore: requestFacts(ask.request.headers, ask.repository.caching).directives?.noStore === true,
         attempts: wanted.spare && 1,
         signal: stopping.signal,
       }),
@@ -112,17 +121,24 @@ export function createObtain(deps: ObtainDeps): Obtain {
       case 'growing': {
         const { selecting: chosenBy } = answer.growing.head
         if (collapsed && !chooses(chosenBy, ask)) return get(ask, { ...wanted, varied: Object.keys(chosenBy) })
+        if (collapsed && !mayAnswer(answer.growing.head, ask)) {
+          return answer.growing.arrived() ? renewed(fill) : alone(ask, wanted)
+        }
+        const fault = answer.growing.size === 0 && (await answer.growing.whole().catch(faultOf))
+        if (fault instanceof LarderError) return troubled(ask, wanted, fault)
         const cache = { outcome: 'miss', ...forwarded(wanted), stored: true, collapsed } as const
-        return { kind: 'artifact', artifact: growingArtifact(answer.growing), cache }
+        return { kind: 'artifact', artifact: growingArtifact(answer.growing, ask.request.method), cache }
       }
       case 'validated':
+        if (collapsed && !mayAnswer(answer.stored, ask)) return renewed(fill)
         return { kind: 'stored', stored: answer.stored, cache: revalidated(wanted, 304, collapsed) }
       case 'stored':
+        if (!mayAnswer(answer.stored, ask)) return renewed(fill)
         return { kind: 'stored', stored: answer.stored, cache: { outcome: 'hit', collapsed: true } }
       case 'refused':
         return refused(ask, wanted, answer.status, answer.headers)
       case 'unshared':
-        memory.note(ask.key, { kind: 'uncacheable' }, uncacheableFor)
+        if (answer.lasting) memory.note(ask.key, { kind: 'uncacheable' }, uncacheableFor)
         return collapsed ? alone(ask, wanted) : pass(ask, wanted, answer.response)
     }
   }
@@ -140,6 +156,7 @@ export function createObtain(deps: ObtainDeps): Obtain {
   const pass = (ask: Ask, wanted: Wanted, response: SourceResponse): Obtained => {
     const spared = wanted.spare !== undefined && response.status >= 500
     if (!spared && passes(ask, response.status)) {
+      ask.request.leaving().addEventListener('abort', () => response.discard(), { once: true })
       return { kind: 'artifact', artifact: passingArtifact(response), cache: { outcome: 'bypass', fwd: 'bypass' } }
     }
     response.discard()
@@ -168,7 +185,7 @@ export function createObtain(deps: ObtainDeps): Obtain {
     const { validate } = wanted
     const unchanged = answer.status === 304 ? matches304 : answer.status === 200 ? sameResponse : never
     if (validate && unchanged(validate, answer.headers)) {
-      const stored = freshened(validate, { ...answer, requestHeaders: ask.forwarded })
+      const stored = redated(freshened(validate, { ...answer, requestHeaders: ask.forwarded }))
       if (!collapsed) await store.freshen(ask.key, validate, stored).catch((error) => unstored(ask, error))
       return { kind: 'stored', stored, cache: revalidated(wanted, answer.status, collapsed) }
     }
@@ -186,7 +203,9 @@ export function createObtain(deps: ObtainDeps): Obtain {
     if (wanted.spare && sparesCopy(refusal, keepOnUpstreamMissing)) return spare(ask, wanted, wanted.spare, status)
     const cache = { outcome: 'error', ...forwarded(wanted), fwdStatus: status } as const
     if (refusal.kind !== 'absent') return { ...refusal, cache }
-    memory.note(ask.key, { kind: 'negative', status }, status === 403 ? negative.forbiddenTtl : negative.ttl)
+    if (!carriesCredentials(ask.forwarded)) {
+      memory.note(ask.key, { kind: 'negative', status }, status === 403 ? negative.forbiddenTtl : negative.ttl)
+    }
     return { ...refusal, cache: { ...cache, outcome: 'miss' } }
   }
 
@@ -207,7 +226,7 @@ export function createObtain(deps: ObtainDeps): Obtain {
       if (known?.kind === 'trouble' && wanted.spare) {
         return { kind: 'stored', stored: wanted.spare, cache: { outcome: 'stale' } }
       }
-      if (known?.kind === 'negative' && !wanted.spare) {
+      if (known?.kind === 'negative' && !wanted.spare && !carriesCredentials(ask.forwarded)) {
         const cache = { outcome: 'negative', ttl: memory.secondsLeft(ask.key) } as const
         return { kind: 'absent', status: known.status, cache }
       }
@@ -220,7 +239,10 @@ export function createObtain(deps: ObtainDeps): Obtain {
       const { flight, collapsed } = joinFill(ask, wanted)
       if (collapsed) return
       void flight.head.then(
-        (answer) => answer.kind === 'unshared' && answer.response.discard(),
+        (answer) => {
+          if (answer.kind === 'refused') memory.note(ask.key, { kind: 'trouble' }, troubleFor)
+          if (answer.kind === 'unshared') answer.response.discard()
+        },
         (error) => {
           memory.note(ask.key, { kind: 'trouble' }, troubleFor)
           log.warn({ err: error, key: ask.key }, 'could not validate a stale response behind its answer')
@@ -234,9 +256,21 @@ export function createObtain(deps: ObtainDeps): Obtain {
   }
 }
 
-/** One flight per key and, where `Vary` is known to choose, per choice. */
-const flightKey = (ask: Ask, { varied }: Wanted) =>
-  varied.length === 0 ? ask.key : `${ask.key}\n${JSON.stringify(selecting(varied, ask.forwarded))}`
+/** One flight per key and, where `Vary` is known to choose, per choice; nobody is answered by another's credentials. */
+const flightKey = (ask: Ask, { varied }: Wanted) => {
+  const names = carriesCredentials(ask.forwarded) ? [...varied, ...credentialFields] : varied
+  return names.length === 0 ? ask.key : `${ask.key}\n${JSON.stringify(selecting(names, ask.forwarded))}`
+}
+
+/** Whether what another request brought answers this one; an artifact is shared whenever its fill is joined (C6). */
+const mayAnswer = (head: ResponseHead, { now, request, repository: { profile, caching }, target }: Ask) =>
+  profile === 'artifact' ||
+  answersToo(freshness(head, pathOf(target), caching), requestFacts(request.headers, caching), now)
+
+const renewed = async ({ done }: Fill): Promise<Obtained> => {
+  await done
+  return { kind: 'renewed' }
+}
 
 /** Whether a response chosen by these fields answers this request too (RFC 9111 §4.1). */
 const chooses = (chosenBy: StoredResponse['selecting'], ask: Ask) => {

@@ -34,22 +34,23 @@ export function createProxy(deps: ObtainDeps): Proxy {
     const facts = requestFacts(ask.request.headers, caching)
     const decision = decide(life && { freshness: life }, Boolean(record?.variants.length), facts, ask.now)
     const current = record?.remote === ask.remote
-    const wanted: Wanted = {
+    const wanted = (): Wanted => ({
       why: decision.action === 'reuse' ? 'stale' : decision.why,
       stored,
       validate: stored && current && canValidate(stored) ? stored : undefined,
       spare: life && mayServeStale(life, caching, ask.now) ? stored : undefined,
       varied: record?.variants[0] ? Object.keys(record.variants[0].selecting) : [],
-    }
+    })
     if (decision.action === 'reuse' && current && stored) {
-      if (decision.revalidate) obtain.revalidate(ask, wanted)
-      return serve(ask, stored, { outcome: decision.ttl > 0 ? 'hit' : 'stale' })
+      if (decision.revalidate) obtain.revalidate(ask, wanted())
+      return serve(ask, stored, decision.ttl > 0 ? hit : stale)
     }
-    return facts.directives?.onlyIfCached ? notCached : forward(ask, wanted)
+    return facts.directives?.onlyIfCached ? notCached : forward(ask, wanted())
   }
 
   const forward = async (ask: Ask, wanted: Wanted): Promise<Resolution> => {
     const obtained = await obtain.answer(ask, wanted)
+    if (obtained.kind === 'renewed') return choose(ask, await store.lookup(ask.key))
     return obtained.kind === 'stored' ? serve(ask, obtained.stored, obtained.cache) : obtained
   }
 
@@ -57,7 +58,7 @@ export function createProxy(deps: ObtainDeps): Proxy {
     const life = lifeOf(stored, ask)
     // What was validated on the way is not "from the cache without validation" (C3).
     const age = outcome.outcome === 'revalidated' ? undefined : currentAge(life, ask.now)
-    const cache = outcome.fwd === undefined ? { ...outcome, ttl: timeToLive(life, ask.now) } : outcome
+    const cache = outcome.fwd === undefined ? unforwarded(outcome, timeToLive(life, ask.now)) : outcome
     const { inline } = stored.body
     if (ask.request.method === 'HEAD') {
       return { kind: 'artifact', artifact: storedArtifact(stored, { kind: 'none' }, age), cache }
@@ -101,6 +102,11 @@ function isEmpty(fields: object): boolean {
   for (const _ in fields) return false
   return true
 }
+
+const hit: CacheOutcome = { outcome: 'hit' }
+const stale: CacheOutcome = { outcome: 'stale' }
+/** Written out field by field: one shape for all of them keeps the hit path fast. */
+const unforwarded = ({ outcome, collapsed }: CacheOutcome, ttl: number): CacheOutcome => ({ outcome, ttl, collapsed })
 
 const nothingStored = { why: 'uri-miss', stored: undefined, validate: undefined, spare: undefined } as const
 

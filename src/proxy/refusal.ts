@@ -15,7 +15,8 @@ export function classifyRefusal(status: number, headers: RawHeaders): Refusal {
     kind: 'trouble',
     error: new LarderError(code, message, { status, ...(asked !== undefined && { retryAfter: asked }) }),
   })
-  if (status === 401 || status === 407) return trouble('UPSTREAM_UNAUTHORIZED', `the remote wants credentials: ${status}`)
+  if (status === 401 || status === 407)
+    return trouble('UPSTREAM_UNAUTHORIZED', `the remote wants credentials: ${status}`)
   if (status === 408 || status === 429 || status === 503) {
     return trouble('UPSTREAM_OVERLOADED', `the remote asks for patience: ${status}`)
   }

@@ -25,15 +25,26 @@ export function remoteSource({ upstream, repository, target, metrics }: RemoteSo
   const policy = repository.upstream
   const remote = repository.remotes[0]
 
-  const attempt = (request: SourceRequest) =>
-    upstream.fetch({
-      method: request.method,
-      remote,
-      target,
-      headers: request.headers,
-      policy,
-      ...(request.signal && { signal: request.signal }),
-    })
+  const bytes = metrics.upstreamBytes.labels(repository.name)
+
+  async function* counted(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of body) {
+      bytes.inc(chunk.length)
+      yield chunk
+    }
+  }
+
+  /** One exchange, counted; a fault is a value, for the caller weighs it as it weighs a status. */
+  const attempt = async ({ method, headers, signal }: SourceRequest): Promise<UpstreamResponse | LarderError> => {
+    const name = repository.name
+    const time = metrics.upstreamHead.startTimer({ repository: name })
+    const request = { method, remote, target, headers, policy, ...(signal && { signal }) }
+    const result = await upstream.fetch(request).catch(faultOf)
+    time()
+    const told = result instanceof LarderError ? result.code : `${Math.trunc(result.status / 100)}xx`
+    metrics.upstreamRequests.inc({ repository: name, result: told })
+    return result instanceof LarderError ? result : { ...result, body: counted(result.body) }
+  }
 
   /** A plain shared cache passes the remote's statuses on; only `artifact` heals them. */
   const isTransient = (status: number) => repository.profile === 'artifact' && transientStatuses.has(status)
@@ -42,7 +53,7 @@ export function remoteSource({ upstream, repository, target, metrics }: RemoteSo
     const attempts = request.attempts ?? policy.retry.attempts
     const until = Date.now() + policy.retry.budget
     for (let tried = 1; ; tried += 1) {
-      const result = await attempt(request).catch(faultOf)
+      const result = await attempt(request)
       const again = result instanceof LarderError ? transientFaults.has(result.code) : isTransient(result.status)
       const wait = pause(tried, result)
       if (!again || tried >= attempts || Date.now() + wait > until || request.signal?.aborted) {
@@ -58,12 +69,13 @@ export function remoteSource({ upstream, repository, target, metrics }: RemoteSo
   /** The rest of a body from byte `position` on, or `undefined` where this can't be the same body. */
   const resume = async (request: SourceRequest, first: UpstreamResponse, position: number) => {
     const validator = strongValidator(first.headers)
-    const taken = request.taken?.()
+    const taken = await request.taken?.()
     if (!validator && taken === undefined) return undefined
     const conditions = validator ? ['Range', `bytes=${position}-`, 'If-Range', validator] : []
     const response = await persist({ ...request, headers: [...unconditional(request.headers), ...conditions] })
     if (response.status === 206 && continues(first, response, position)) return response.body
-    if (response.status === 200 && taken !== undefined) return skipEqual(response.body, position, taken)
+    if (response.status === 200 && taken !== undefined && saysSameVersion(first, response))
+      return skipEqual(response.body, position, taken)
     response.discard()
     return undefined
   }
@@ -100,7 +112,9 @@ export function remoteSource({ upstream, repository, target, metrics }: RemoteSo
 }
 
 const faultOf = (error: unknown): LarderError =>
-  isLarderError(error) ? error : new LarderError('UPSTREAM_CUT', 'the exchange with the remote failed', { cause: error })
+  isLarderError(error)
+    ? error
+    : new LarderError('UPSTREAM_CUT', 'the exchange with the remote failed', { cause: error })
 
 /** Milliseconds before the next try: what the remote asked for, else 100 ms doubling, with jitter. */
 function pause(tried: number, result: UpstreamResponse | LarderError): number {
@@ -136,6 +150,10 @@ function unconditional(headers: RawHeaders): string[] {
   }
   return kept
 }
+
+/** An equal beginning isn't enough where the head tells of another version: the one sent out would belie the bytes. */
+const saysSameVersion = (first: UpstreamResponse, again: UpstreamResponse) =>
+  ['etag', 'last-modified'].every((name) => field(first.headers, name) === field(again.headers, name))
 
 /** Whether a 206 goes on exactly where the first answer was cut. */
 function continues(first: UpstreamResponse, rest: UpstreamResponse, position: number): boolean {

@@ -1,4 +1,4 @@
-import { endToEnd, type RawHeaders } from '../caching/headers.js'
+import { endToEnd, field, type RawHeaders } from '../caching/headers.js'
 
 /** Never passed on even by `all` (U1): ours to set, the connection's, or answered from the cache. */
 const ownFields: ReadonlySet<string> = new Set([
@@ -30,6 +30,12 @@ export function forwardedHeaders(client: RawHeaders, policy: 'all' | readonly st
   }
   return kept
 }
+
+/** What stands for one client and no other: the answer may be his alone. */
+export const credentialFields = ['authorization', 'cookie'] as const
+
+export const carriesCredentials = (forwarded: RawHeaders): boolean =>
+  credentialFields.some((name) => field(forwarded, name) !== undefined)
 
 /** All fields of a request to the remote but conditions and ranges (U1). `via`: the client's, with ours appended. */
 export function upstreamHeaders(forwarded: RawHeaders, userAgent: string, via: string): RawHeaders {

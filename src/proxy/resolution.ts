@@ -23,9 +23,9 @@ export interface Artifact {
   /** Bytes; `undefined` until known. */
   readonly size: number | undefined
   /** Once stored. */
-  readonly digest?: Digest
+  readonly digest: Digest | undefined
   /** Seconds; only where it comes from the cache without validation (C3). */
-  readonly age?: number
+  readonly age: number | undefined
   readonly body: ArtifactBody
 }
 
@@ -39,17 +39,22 @@ export type ArtifactBody =
   /** For this client alone (a bypass); ends with it. */
   | { readonly kind: 'passing'; readonly chunks: AsyncIterable<Uint8Array>; discard(): void }
 
-export const growingArtifact = ({ head, size, whole, follow }: Growing): Artifact => ({
+/** HEAD needs no more than the head of the fill (C4). */
+export const growingArtifact = ({ head, size, whole, follow }: Growing, method: 'GET' | 'HEAD'): Artifact => ({
   status: head.status,
   headers: head.headers,
   size,
-  body: { kind: 'growing', whole, follow },
+  digest: undefined,
+  age: undefined,
+  body: method === 'HEAD' ? { kind: 'none' } : { kind: 'growing', whole, follow },
 })
 
 export const passingArtifact = ({ status, headers, framing, body, discard }: SourceResponse): Artifact => ({
   status,
   headers: storedHeaders(headers),
   size: framing === 'length' ? contentLength(headers) : undefined,
+  digest: undefined,
+  age: undefined,
   body: { kind: 'passing', chunks: body, discard },
 })
 
@@ -57,6 +62,8 @@ export const headArtifact = ({ status, headers, size }: HeadAnswer): Artifact =>
   status,
   headers: storedHeaders(headers),
   size,
+  digest: undefined,
+  age: undefined,
   body: { kind: 'none' },
 })
 
@@ -64,4 +71,4 @@ export const storedArtifact = (
   { status, headers, body: { digest, size } }: StoredResponse,
   body: ArtifactBody,
   age: number | undefined,
-): Artifact => ({ status, headers, size, digest, body, ...(age !== undefined && { age }) })
+): Artifact => ({ status, headers, size, digest, age, body })

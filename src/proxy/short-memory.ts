@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 
 /** What is worth remembering of a key for a little while, and nothing after a restart. */
-export type Note =
+type Note =
   /** The remote has no such thing (K4). */
   | { readonly kind: 'negative'; readonly status: number }
   /** Its response may not be shared: clients don't wait for one another (C6, "hit-for-miss"). */

@@ -17,7 +17,7 @@ export interface SourceRequest {
   readonly attempts?: number
   readonly signal?: AbortSignal
   /** SHA-256 (hex) of all bytes taken so far: with it a body that can't be resumed is fetched again and compared (U3). */
-  readonly taken?: () => string | undefined
+  readonly taken?: () => Promise<string | undefined>
 }
 
 export type SourceResponse = UpstreamResponse

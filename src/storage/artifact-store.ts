@@ -1,18 +1,18 @@
-import { createHash } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
 import { LRUCache } from 'lru-cache'
-import { type Digest, type StoredBody, type StoredRecord, type StoredResponse } from '../caching/record.js'
+import type { Digest, StoredBody, StoredRecord, StoredResponse } from '../caching/record.js'
 import { withVariant } from '../caching/vary.js'
 import type { BlobStore, OpenBody } from './blob-store.js'
+import type { Algorithm } from './digester.js'
 import type { RecordStore, StoreTotals } from './record-store.js'
-import { type SharedCache, sharedBodyLimit } from './shared-cache.js'
+import type { SharedCache } from './shared-cache.js'
+import { createSharing } from './sharing.js'
 import type { StagedBody, Staging } from './staging.js'
 
 /** Records, blobs, the shared cache and what of them is in memory, as one: what the proxy stores in and serves from. */
 export interface ArtifactStore {
   /** The record or its tombstone; at once where it is in memory. */
   lookup(key: string): StoredRecord | undefined | Promise<StoredRecord | undefined>
-  stage(length: number | undefined): StagedBody
+  stage(length: number | undefined, algorithms: readonly Algorithm[]): StagedBody
   /** Makes a sealed body durable, then the record that names it (D2). False if the key was removed after `epoch` (K5). */
   publish(publication: Publication): Promise<boolean>
   /** Replaces a variant's head after a validation, if it is still there. */
@@ -27,7 +27,7 @@ export interface ArtifactStore {
   close(): Promise<void>
 }
 
-export interface Publication {
+interface Publication {
   readonly key: string
   readonly remote: string
   readonly epoch: number
@@ -53,10 +53,22 @@ interface Hot {
   readonly trustedUntil: number
 }
 
-export function createArtifactStore({ records, blobs, staging, shared, hotBytes }: ArtifactStoreOptions): ArtifactStore {
+export function createArtifactStore({
+  records,
+  blobs,
+  staging,
+  shared,
+  hotBytes,
+}: ArtifactStoreOptions): ArtifactStore {
   const hot = new LRUCache<string, Hot>({ maxSize: hotBytes, sizeCalculation: ({ record }) => weigh(record) })
 
-  const remember = (record: StoredRecord): StoredRecord => {
+  /** Look-ups that take time, one a key. */
+  const lookups = new Map<string, Promise<StoredRecord | undefined>>()
+
+  /** Returns the newest known: a slow look-up may come back after a write and bring what was before it. */
+  const remember = (found: StoredRecord): StoredRecord => {
+    const known = hot.peek(found.key)?.record
+    const record = known && known.version > found.version ? known : found
     hot.set(record.key, { record, trustedUntil: shared ? Date.now() + trustedFor : Number.POSITIVE_INFINITY })
     return record
   }
@@ -81,65 +93,28 @@ export function createArtifactStore({ records, blobs, staging, shared, hotBytes 
     }
   }
 
-  const share = async (record: StoredRecord) => {
-    if (!shared) return
-    const bodies = new Map<Digest, Uint8Array>()
-    for (const { body } of record.variants) {
-      const bytes = body.inline || body.size > sharedBodyLimit ? undefined : await readWhole(blobs, body)
-      if (bytes) bodies.set(body.digest, bytes)
-    }
-    shared.share(record, bodies)
-  }
+  const sharing = shared && createSharing({ shared, blobs, staging, update, reclaim })
 
-  /** Has the bytes of another replica's variant here, or says that they are not to be had. */
-  const adoptBody = async ({ body }: StoredResponse, cache: SharedCache, held: Digest[]): Promise<boolean> => {
-    if (body.inline) return true
-    const here = await blobs.open(body.digest, body.size)
-    here?.close()
-    if (here) return true
-    const bytes = body.size > sharedBodyLimit ? undefined : await cache.body(body.digest)
-    if (!bytes || sha256(bytes) !== body.digest) return false
-    const { file } = staging.create(bytes.length)
-    await writeFile(file, bytes)
-    await blobs.put(body.digest, file)
-    held.push(body.digest)
-    return true
-  }
-
-  /** A newer record of another replica becomes ours, as far as its bodies are at hand (D1). */
-  const adopt = async (theirs: StoredRecord, cache: SharedCache): Promise<StoredRecord | undefined> => {
-    const variants: StoredResponse[] = []
-    const held: Digest[] = []
-    try {
-      for (const variant of theirs.variants) if (await adoptBody(variant, cache, held)) variants.push(variant)
-      if (variants.length === 0) return undefined
-      return await update(theirs.key, (ours) => (isNewer(theirs, ours) ? { ...theirs, variants } : undefined))
-    } finally {
-      for (const digest of held) blobs.release(digest)
-    }
-  }
-
-  const lookupShared = async (key: string, ours: StoredRecord | undefined, cache: SharedCache) => {
-    const theirs = await cache.record(key)
-    if (theirs && isNewer(theirs, ours)) return (await adopt(theirs, cache)) ?? ours
-    if (ours && !theirs) void share(ours)
-    return ours
+  const newest = async (key: string, stored: ReturnType<RecordStore['get']>): Promise<StoredRecord | undefined> => {
+    const ours = await stored
+    const record = sharing ? await sharing.newest(key, ours) : ours
+    return record ? remember(record) : hot.peek(key)?.record
   }
 
   return {
     lookup(key) {
       const known = hot.get(key)
-      if (known && (!shared || Date.now() < known.trustedUntil)) return known.record
+      if (known && (!sharing || Date.now() < known.trustedUntil)) return known.record
+      const underWay = lookups.get(key)
+      if (underWay) return underWay
       const stored = records.get(key)
-      if (!shared && !(stored instanceof Promise)) return stored && remember(stored)
-      return (async () => {
-        const ours = await stored
-        const record = shared ? await lookupShared(key, ours, shared) : ours
-        return record && remember(record)
-      })()
+      if (!sharing && !(stored instanceof Promise)) return stored && remember(stored)
+      const lookup = newest(key, stored).finally(() => lookups.delete(key))
+      lookups.set(key, lookup)
+      return lookup
     },
 
-    stage: (length) => staging.create(length),
+    stage: (length, algorithms) => staging.create(length, algorithms),
 
     async publish({ key, remote, epoch, head, digest, body }) {
       const { inline, received: size } = body
@@ -151,7 +126,7 @@ export function createArtifactStore({ records, blobs, staging, shared, hotBytes 
           const siblings = current?.remote === remote ? current.variants : []
           return { key, remote, epoch, version: Date.now(), variants: withVariant(siblings, response) }
         })
-        if (record) void share(record)
+        if (record) sharing?.share(record)
         return record !== undefined
       } finally {
         if (!inline) {
@@ -167,7 +142,7 @@ export function createArtifactStore({ records, blobs, staging, shared, hotBytes 
         const variants = current.variants.map((variant) => (isSame(variant, previous) ? next : variant))
         return { ...current, version: Date.now(), variants }
       })
-      if (record) void share(record)
+      if (record) sharing?.share(record)
     },
 
     async drop(key, damaged) {
@@ -190,19 +165,15 @@ export function createArtifactStore({ records, blobs, staging, shared, hotBytes 
     },
 
     async close() {
+      staging.close()
       await shared?.close()
       await records.close()
     },
   }
 }
 
-const isNewer = (theirs: StoredRecord, ours: StoredRecord | undefined) =>
-  !ours || (theirs.version > ours.version && theirs.epoch >= ours.epoch)
-
 const isSame = (a: StoredResponse, b: StoredResponse) =>
   a === b || (a.body.digest === b.body.digest && JSON.stringify(a.selecting) === JSON.stringify(b.selecting))
-
-const sha256 = (bytes: Uint8Array): Digest => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 
 /** Roughly what a record takes in memory, bytes. */
 function weigh({ key, variants }: StoredRecord): number {
@@ -212,20 +183,4 @@ function weigh({ key, variants }: StoredRecord): number {
     for (const text of headers) weight += text.length
   }
   return weight
-}
-
-async function readWhole(blobs: BlobStore, { digest, size }: StoredBody): Promise<Uint8Array | undefined> {
-  const blob = await blobs.open(digest, size)
-  if (!blob) return undefined
-  try {
-    const bytes = new Uint8Array(size)
-    for (let at = 0; at < size; ) {
-      const count = await blob.read(bytes.subarray(at), at)
-      if (count === 0) return undefined
-      at += count
-    }
-    return bytes
-  } finally {
-    blob.close()
-  }
 }

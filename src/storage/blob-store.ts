@@ -10,6 +10,9 @@ export interface BlobStore {
    * The digest is held (`delete` spares it) until `release` is called, so that its record can be written (D7).
    */
   put(digest: Digest, file: string): Promise<void>
+  /** Holds a blob that is here already, as `put` does; false (and nothing held) if it is absent or its size is not `size`. */
+  hold(digest: Digest, size: number): Promise<boolean>
+  /** Lets go of one hold. */
   release(digest: Digest): void
   /** Opens the blob for positioned reads; `undefined` if it is absent or its size is not `size` (D4). The caller closes it. */
   open(digest: Digest, size: number): Promise<OpenBody | undefined>

@@ -9,6 +9,7 @@ export class Descriptor {
     this.#fd = fd
   }
 
+  /** Throws once it is closed: the number may be another file's by then. */
   get fd(): number {
     if (this.#fd === undefined) throw new Error('the descriptor is not open')
     return this.#fd
@@ -24,14 +25,17 @@ export class Descriptor {
 
   release(): void {
     this.#holders -= 1
-    if (this.#holders === 0 && this.#fd !== undefined) fs.close(this.#fd, () => {})
+    if (this.#holders > 0 || this.#fd === undefined) return
+    fs.close(this.#fd, () => {})
+    this.#fd = undefined
   }
 
   /** Reads up to `length` bytes at `position`; resolves with how many came. */
   read(into: Uint8Array, position: number, length: number): Promise<number> {
-    this.hold()
     return new Promise((resolve, reject) => {
-      fs.read(this.fd, into, 0, length, position, (error, count) => {
+      const { fd } = this
+      this.hold()
+      fs.read(fd, into, 0, length, position, (error, count) => {
         this.release()
         if (error) reject(error)
         else resolve(count)

@@ -11,7 +11,7 @@ export interface RecordStore {
   put(record: StoredRecord, ifVersion: number): Promise<PutResult>
   /** Whether any record refers to the blob. */
   references(digest: Digest): boolean
-  /** Records (not tombstones) whose key starts with `prefix`, in key order. */
+  /** Records (not tombstones) whose key starts with `prefix`, in the order of their storage keys (D5): segment by segment. */
   list(prefix: string): AsyncIterable<StoredRecord>
   totals(): StoreTotals
   close(): Promise<void>

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import fs from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,48 +6,66 @@ import { promisify } from 'node:util'
 import { inlineLimit } from '../caching/record.js'
 import { LarderError } from '../errors.js'
 import type { OpenBody } from './blob-store.js'
+import { copyOut, writeFully } from './chunks.js'
 import { Descriptor } from './descriptor.js'
+import { type Algorithm, createDigester, type Digester, type DigestRun, type Digests } from './digester.js'
 
 const openFile = promisify(fs.open)
-const writev = promisify(fs.writev)
 
 /** Bytes that may wait for the disk before the remote is told to wait. */
 const writeBacklog = 4 * 1024 * 1024
 
+/** The newest bytes are kept in memory, this many: who keeps up with the remote needs no file. */
+const recentLimit = 1024 * 1024
+
+/** The digester is told of this many new bytes at a time. */
+const digestStep = 1024 * 1024
+
 /** Bodies that are coming in: `<directory>/<uuid>`, one file each, nothing of value after a restart (D2). */
 export interface Staging {
-  /** `length` (bytes) where the remote tells it. */
-  create(length: number | undefined): StagedBody
+  /** `length` (bytes) where the remote tells it; `algorithms`: the digests that will be asked for. */
+  create(length: number | undefined, algorithms?: readonly Algorithm[]): StagedBody
+  close(): void
 }
 
 export async function openStaging(directory: string): Promise<Staging> {
   await rm(directory, { recursive: true, force: true })
   await mkdir(directory, { recursive: true })
-  return { create: (length) => new StagedBody(join(directory, randomUUID()), length) }
+  const digester = createDigester()
+  return {
+    create: (length, algorithms = ['sha256']) =>
+      new StagedBody(join(directory, randomUUID()), length, algorithms, digester),
+    close: () => digester.close(),
+  }
 }
 
 /**
  * A growing body: one writer, any number of followers, each at its own pace from byte 0 (C6).
- * It stays in memory up to `inlineLimit` and spills to its file beyond. Until `seal` followers never get the last byte (C7).
+ * It stays in memory up to `inlineLimit` and goes to its file beyond. Until `seal` followers never get the last byte (C7).
  */
 export class StagedBody {
   #received = 0
-  /** Bytes that can be read back. */
-  #readable = 0
+  /** Bytes the file has. */
+  #written = 0
   #sealed = false
   #failure: unknown
-  /** The whole body so far, until the file has it. */
-  #memory: Uint8Array[] | undefined = []
+  /** The newest chunks, from byte `#recentFrom` on; at least all that the file doesn't have yet. */
+  #recent: Uint8Array[] = []
+  #recentFrom = 0
   #spilled = false
   readonly #descriptor = new Descriptor()
   #queue: Uint8Array[] = []
   #queued = 0
   #writing: Promise<void> | undefined
+  #digesting: DigestRun | undefined
+  #digested = 0
   readonly #waiters = new Set<() => void>()
 
   constructor(
     readonly file: string,
     readonly length: number | undefined,
+    private readonly algorithms: readonly Algorithm[],
+    private readonly digester: Digester,
   ) {}
 
   /** Bytes taken over so far. */
@@ -57,33 +75,37 @@ export class StagedBody {
 
   /** The whole body, where it is small enough to live in its record. */
   get inline(): Uint8Array | undefined {
-    return this.#spilled || !this.#memory ? undefined : Buffer.concat(this.#memory)
+    return this.#spilled ? undefined : Buffer.concat(this.#recent)
   }
 
-  /** How far followers may read. */
+  /** How far followers may read. A body longer than its remote told gives its last byte away no sooner. */
   get #visible(): number {
-    return !this.#sealed && this.#readable === this.length ? this.#readable - 1 : this.#readable
+    return this.#sealed || this.length === undefined ? this.#received : Math.min(this.#received, this.length - 1)
   }
 
   /** Takes over a chunk (its memory too); resolves when the next is welcome. */
   async append(chunk: Uint8Array): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure
+    this.#recent.push(chunk)
     this.#received += chunk.length
-    if (this.#memory && this.#received <= inlineLimit) {
-      this.#memory.push(chunk)
-      this.#readable = this.#received
-      return this.#wake()
-    }
-    if (this.#memory && !this.#spilled) {
-      this.#spilled = true
-      this.#queue = [...this.#memory]
-      this.#queued = this.#readable
-    }
-    this.#queue.push(chunk)
-    this.#queued += chunk.length
+    this.#wake()
+    if (!this.#spilled && this.#received <= inlineLimit) return
+    if (this.#spilled) this.#queue.push(chunk)
+    else this.#queue = [...this.#recent]
+    this.#queued = this.#received - this.#written
+    this.#spilled = true
     this.#writing ??= this.#drain()
     this.#writing.catch(() => {})
     if (this.#queued > writeBacklog) await this.#writing
+  }
+
+  /** The digests of all that was taken over so far. */
+  async digests(): Promise<Digests> {
+    if (this.#recentFrom === 0) return Object.fromEntries(this.algorithms.map((name) => [name, this.#digestNow(name)]))
+    const size = this.#received
+    await this.#writing
+    if (this.#failure !== undefined) throw this.#failure
+    return this.#digestRun().digests(size)
   }
 
   /** The body is whole and has passed its checks: once the file has all of it, followers may have the last byte. */
@@ -103,8 +125,13 @@ export class StagedBody {
   /** The writer lets go; a file nobody took over is removed. Followers keep what they have open. */
   async release(): Promise<void> {
     await this.#writing?.catch(() => {})
-    this.#descriptor.release()
-    if (this.#spilled) await rm(this.file, { force: true })
+    try {
+      await this.#digesting?.end()
+      if (this.#spilled) await rm(this.file, { force: true })
+    } finally {
+      // Last, so that whoever finds this fill under way until it is released can still follow it.
+      this.#descriptor.release()
+    }
   }
 
   /** Resolves with the size once the body is sealed; rejects if it never will be. */
@@ -123,10 +150,7 @@ export class StagedBody {
     const read = async (into: Uint8Array, position: number): Promise<number> => {
       while (!closed) {
         const available = Math.min(into.length, this.#visible - position)
-        if (available > 0) {
-          if (this.#memory) return copyOut(this.#memory, into, position, available)
-          return this.#descriptor.read(into, position, available)
-        }
+        if (available > 0) return this.#read(into, position, available)
         if (this.#sealed) return 0
         if (this.#failure !== undefined) throw this.#failure
         await new Promise<void>((resolve) => {
@@ -146,19 +170,23 @@ export class StagedBody {
     return { read, close }
   }
 
-  /** Writes the queue in as few calls as it takes; the memory is dropped once the file has it. */
+  #read(into: Uint8Array, position: number, length: number): number | Promise<number> {
+    if (position >= this.#recentFrom) return copyOut(this.#recent, into, position - this.#recentFrom, length)
+    return this.#descriptor.read(into, position, Math.min(length, this.#written - position))
+  }
+
+  /** Writes the queue in as few calls as it takes. */
   async #drain(): Promise<void> {
     try {
-      if (this.#memory) this.#descriptor.fd = await openFile(this.file, 'wx+', 0o600)
+      if (this.#written === 0) this.#descriptor.fd = await openFile(this.file, 'wx+', 0o600)
       while (this.#queue.length > 0) {
         const batch = this.#queue
         const bytes = this.#queued
         this.#queue = []
-        this.#queued = 0
         await writeFully(this.#descriptor.fd, batch)
-        this.#readable = this.#memory ? bytes : this.#readable + bytes
-        this.#memory = undefined
-        this.#wake()
+        this.#written += bytes
+        this.#queued = this.#received - this.#written
+        this.#forgetWritten()
       }
     } catch (error) {
       this.fail(new LarderError('STORE_FAULT', `cannot write the staged file ${this.file}`, { cause: error }))
@@ -168,38 +196,35 @@ export class StagedBody {
     }
   }
 
+  /** Lets the oldest chunks go that the file has, and has the digester take them in. */
+  #forgetWritten(): void {
+    let gone = 0
+    for (const { length } of this.#recent) {
+      const from = this.#recentFrom + length
+      if (from > this.#written || this.#received - from < recentLimit) break
+      this.#recentFrom = from
+      gone += 1
+    }
+    this.#recent.splice(0, gone)
+    if (this.#recentFrom > 0 && this.#written - this.#digested >= digestStep) {
+      this.#digested = this.#written
+      this.#digestRun().advance(this.#written)
+    }
+  }
+
+  #digestRun(): DigestRun {
+    this.#digesting ??= this.digester.start(this.#descriptor.fd, this.algorithms)
+    return this.#digesting
+  }
+
+  #digestNow(algorithm: Algorithm): string {
+    const hash = createHash(algorithm)
+    for (const chunk of this.#recent) hash.update(chunk)
+    return hash.digest('hex')
+  }
+
   #wake(): void {
     for (const waiter of this.#waiters) waiter()
     this.#waiters.clear()
   }
-}
-
-/** `writev` may write less than asked (a nearly full disk). */
-async function writeFully(fd: number, batch: Uint8Array[]): Promise<void> {
-  let rest = batch
-  while (rest.length > 0) {
-    let { bytesWritten } = await writev(fd, rest)
-    while (rest[0] && bytesWritten >= rest[0].length) {
-      bytesWritten -= rest[0].length
-      rest = rest.slice(1)
-    }
-    if (bytesWritten > 0 && rest[0]) rest = [rest[0].subarray(bytesWritten), ...rest.slice(1)]
-  }
-}
-
-function copyOut(chunks: readonly Uint8Array[], into: Uint8Array, position: number, wanted: number): number {
-  let skip = position
-  let copied = 0
-  for (const chunk of chunks) {
-    if (copied === wanted) break
-    if (skip >= chunk.length) {
-      skip -= chunk.length
-      continue
-    }
-    const part = chunk.subarray(skip, skip + wanted - copied)
-    into.set(part, copied)
-    copied += part.length
-    skip = 0
-  }
-  return copied
 }

@@ -1,3 +1,4 @@
+import { RequestError } from 'got'
 import { isLarderError, LarderError } from '../errors.js'
 
 /** What OpenSSL and Node call a certificate we can't accept (`X509_V_ERR_*`), in words an operator can act on. */
@@ -33,18 +34,19 @@ const networkFaults: Readonly<Record<string, string>> = {
 
 /** Maps what the client library raised before there was a head. `host` names the remote in the message. */
 export function faultOf(error: unknown, host: string): LarderError {
-  const own = ownFault(error)
-  if (own !== undefined) return own
-  const code = codeOf(error)
+  const cause = nativeOf(error)
+  // A fault of ours travels through socket and library as the look-up's refusal and the timers' do.
+  if (isLarderError(cause)) return cause
+  const code = codeOf(cause)
   const certificate = certificateFaults[code]
-  if (certificate !== undefined) return new LarderError('UPSTREAM_TLS', `${host}: ${certificate}`, { cause: error })
+  if (certificate !== undefined) return new LarderError('UPSTREAM_TLS', `${host}: ${certificate}`, { cause })
   if (/^(ERR_SSL_|ERR_TLS_|EPROTO$)/.test(code)) {
-    return new LarderError('UPSTREAM_TLS', `${host}: the TLS handshake failed (${code})`, { cause: error })
+    return new LarderError('UPSTREAM_TLS', `${host}: the TLS handshake failed (${code})`, { cause })
   }
-  if (code.startsWith('HPE_')) return invalidAnswer(host, `it does not speak proper HTTP (${code})`, error)
-  if (code === 'ETIMEDOUT') return timedOut(host, 'the connection', error)
+  if (code.startsWith('HPE_')) return invalidAnswer(host, `it does not speak proper HTTP (${code})`, cause)
+  if (code === 'ETIMEDOUT') return timedOut(host, 'the connection', cause)
   const network = networkFaults[code] ?? `it could not be reached (${code})`
-  return new LarderError('UPSTREAM_UNREACHABLE', `${host}: ${network}`, { cause: error })
+  return new LarderError('UPSTREAM_UNREACHABLE', `${host}: ${network}`, { cause })
 }
 
 export const invalidAnswer = (host: string, what: string, cause?: unknown): LarderError =>
@@ -54,12 +56,11 @@ export const timedOut = (host: string, awaited: string, cause?: unknown): Larder
   new LarderError('UPSTREAM_TIMEOUT', `${host}: timed out waiting for ${awaited}`, { cause })
 
 export const cutBody = (host: string, received: number, cause?: unknown): LarderError =>
-  new LarderError('UPSTREAM_CUT', `${host}: the body was cut after ${received} bytes`, { cause })
+  new LarderError('UPSTREAM_CUT', `${host}: the body was cut after ${received} bytes`, { cause: nativeOf(cause) })
 
-/** A fault of ours that travelled through a socket and the client library, as the look-up's refusal does. */
-function ownFault(error: unknown): LarderError | undefined {
-  for (let at = error; at instanceof Error; at = at.cause) if (isLarderError(at)) return at
-  return undefined
+/** The library's own errors hold the whole request, headers and all: nothing to keep, and nothing to log. */
+function nativeOf(error: unknown): unknown {
+  return error instanceof RequestError ? nativeOf(error.cause) : error
 }
 
 function codeOf(error: unknown): string {

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 /** A URL's host name without the brackets of IPv6 and without the root's trailing dot; lower case, as URL makes it. */
 export const bareHost = (url: URL): string => stripHost(url.hostname)
 
-export const stripHost = (host: string): string => host.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '')
+const stripHost = (host: string): string => host.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '')
 
 export const portOf = (url: URL): number => Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseCacheControl } from '../../src/caching/cache-control.js'
-import { type Decision, decide, mayServeStale, requestFacts } from '../../src/caching/decide.js'
+import { answersToo, type Decision, decide, mayServeStale, requestFacts } from '../../src/caching/decide.js'
 import type { Freshness } from '../../src/caching/freshness.js'
 import { artifact, rfc9111, t0 } from './fixtures.js'
 
@@ -140,5 +140,22 @@ describe('K3: mayServeStale', () => {
     ['rfc9111: maxStale is not its', { ...rfc9111, maxStale: 1e9 }, {}, 61, false],
   ])('%s', (_, policy, facts, seconds, may) => {
     expect(mayServeStale({ ...base, ...facts }, policy, at(seconds))).toBe(may)
+  })
+})
+
+describe('answersToo: a response another request brought (RFC 9111 §4)', () => {
+  it.each<[string, string, Partial<Freshness>, number, boolean]>([
+    ['no-cache, asked before it came', '', { noCache: true }, -1, true],
+    ['no-cache, asked the instant it came', '', { noCache: true }, 0, true],
+    ['no-cache, asked after', '', { noCache: true }, 0.001, false],
+    ['aged on arrival, asked before it came', '', { initialAge: 60 }, -1, true],
+    ['aged on arrival, asked after', '', { initialAge: 60 }, 0.001, false],
+    ['fresh, asked after', '', {}, 59.999, true],
+    ['the instant it turns stale', '', {}, 60, false],
+    ['K2: within staleWhileRevalidate', '', { staleWhileRevalidate: 30 }, 61, true],
+    ['a request for validation, before it came', 'no-cache', {}, -1, true],
+    ['a request for validation, after', 'no-cache', {}, 0.001, false],
+  ])('%s', (_, cacheControl, facts, seconds, shared) => {
+    expect(answersToo({ ...base, ...facts }, asking(cacheControl), at(seconds))).toBe(shared)
   })
 })

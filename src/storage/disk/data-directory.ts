@@ -60,25 +60,33 @@ async function identity(directory: string): Promise<string> {
   })
   if (text !== undefined) return parseIdentity(text, file)
   const id = randomBytes(4).toString('hex')
-  await writeFile(`${file}.new`, `${JSON.stringify({ format, id })}\n`, { mode: 0o600, flush: true })
-  await rename(`${file}.new`, file)
+  try {
+    await writeFile(`${file}.new`, `${JSON.stringify({ format, id })}\n`, { mode: 0o600, flush: true })
+    await rename(`${file}.new`, file)
+  } catch (error) {
+    throw unusable(`cannot write ${file}`, error)
+  }
   return id
 }
 
 function parseIdentity(text: string, file: string): string {
-  let store: { format?: unknown; id?: unknown }
+  let store: { format?: unknown; id?: unknown } | null
   try {
     store = JSON.parse(text)
   } catch (error) {
-    throw unusable(`${file} is damaged: expected {"format":${format},"id":"..."}`, error)
+    throw damaged(file, error)
   }
-  if (store.format !== format) {
-    throw unusable(`${file} names layout ${JSON.stringify(store.format)}; this version reads layout ${format}`)
+  if (!Number.isInteger(store?.format)) throw damaged(file)
+  if (store?.format !== format) {
+    throw unusable(`${file} names layout ${store?.format}; this version reads layout ${format}`)
   }
   if (typeof store.id !== 'string' || !/^[0-9a-f]{8}$/.test(store.id)) {
     throw unusable(`${file} is damaged: "id" must be 8 hex digits`)
   }
   return store.id
 }
+
+const damaged = (file: string, cause?: unknown) =>
+  unusable(`${file} is damaged: expected {"format":${format},"id":"<8 hex digits>"}`, cause)
 
 const unusable = (message: string, cause?: unknown) => new LarderError('DATA_DIRECTORY_UNUSABLE', message, { cause })

@@ -1,5 +1,5 @@
-import { opendir, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import fs from 'node:fs'
+import { mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Digest } from '../../caching/record.js'
 import type { BlobStore, OpenBody } from '../blob-store.js'
@@ -11,6 +11,8 @@ import { Descriptor } from '../descriptor.js'
  *     3f/3f9a...   one blob, named by its digest; whole from the moment the name is there
  */
 
+const blobName = /^[0-9a-f]{64}$/
+
 export async function openDiskBlobStore(directory: string): Promise<BlobStore> {
   const root = join(directory, 'sha256')
   await mkdir(root, { recursive: true })
@@ -21,6 +23,10 @@ export async function openDiskBlobStore(directory: string): Promise<BlobStore> {
   const holds = new Map<Digest, number>()
   const inTurn = turns()
 
+  const retain = (digest: Digest) => {
+    holds.set(digest, (holds.get(digest) ?? 0) + 1)
+  }
+
   const release = (digest: Digest) => {
     const left = (holds.get(digest) ?? 0) - 1
     if (left > 0) holds.set(digest, left)
@@ -29,7 +35,7 @@ export async function openDiskBlobStore(directory: string): Promise<BlobStore> {
 
   return {
     async put(digest, file) {
-      holds.set(digest, (holds.get(digest) ?? 0) + 1)
+      retain(digest)
       try {
         await inTurn(digest, () => moveDurably(file, pathOf(digest)))
       } catch (error) {
@@ -37,6 +43,14 @@ export async function openDiskBlobStore(directory: string): Promise<BlobStore> {
         throw error
       }
     },
+
+    hold: (digest, size) =>
+      inTurn(digest, async () => {
+        const present = await stat(pathOf(digest)).catch(absent)
+        if (present?.size !== size) return false
+        retain(digest)
+        return true
+      }),
 
     release,
 
@@ -52,7 +66,10 @@ export async function openDiskBlobStore(directory: string): Promise<BlobStore> {
     async *list() {
       for await (const shard of await opendir(root)) {
         if (!shard.isDirectory()) continue
-        for await (const blob of await opendir(join(root, shard.name))) yield `sha256:${blob.name}`
+        for await (const { name } of await opendir(join(root, shard.name))) {
+          // What isn't named like a blob isn't ours to list, and so to sweep.
+          if (blobName.test(name)) yield `sha256:${name}`
+        }
       }
     },
   }
@@ -63,9 +80,11 @@ async function moveDurably(file: string, to: string): Promise<void> {
   const [staged, present] = await Promise.all([stat(file), stat(to).catch(absent)])
   if (present?.size === staged.size) return rm(file)
   await sync(file)
-  await mkdir(dirname(to), { recursive: true })
+  const shard = dirname(to)
+  const isNew = (await mkdir(shard, { recursive: true })) !== undefined
   await rename(file, to)
-  await sync(dirname(to))
+  await sync(shard)
+  if (isNew) await sync(dirname(shard))
 }
 
 async function sync(path: string): Promise<void> {

@@ -67,7 +67,7 @@ export function openLmdbRecordStore(directory: string): RecordStore {
     put,
     references: (digest) => references.doesExist(digest),
     async *list(prefix) {
-      const start = storagePrefix(prefix)
+      const start = storagePrefixOf(prefix)
       for (const { value } of records.getRange({ start, end: `${start}\uffff`, snapshot: false })) {
         const record = decodeRecord(value)
         if (record && record.variants.length > 0 && record.key.startsWith(prefix)) yield record
@@ -78,8 +78,14 @@ export function openLmdbRecordStore(directory: string): RecordStore {
   }
 }
 
-const bodies = (record: StoredRecord | undefined) =>
-  new Map(record?.variants.map(({ body }) => [body.digest, body]))
+/** What the storage keys of the records whose cache key starts with `prefix` start with. */
+function storagePrefixOf(prefix: string): string {
+  const slash = prefix.indexOf('/')
+  // Without a slash it may end within a repository's name.
+  return slash === -1 ? `v1/${prefix}` : storagePrefix(prefix.slice(0, slash), prefix.slice(slash + 1))
+}
+
+const bodies = (record: StoredRecord | undefined) => new Map(record?.variants.map(({ body }) => [body.digest, body]))
 
 function add(totals: Database<number, string>, name: string, amount: number): void {
   if (amount !== 0) totals.put(name, (totals.get(name) ?? 0) + amount)

@@ -1,10 +1,10 @@
 import KeyvRedis, { createClient } from '@keyv/redis'
-import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleAll } from 'cockatiel'
+import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleType } from 'cockatiel'
 import { Keyv } from 'keyv'
-import type { Logger } from '../../log.js'
 import { storageKey } from '../../caching/cache-key.js'
 import type { Digest, StoredRecord } from '../../caching/record.js'
 import { decodeRecord, encodeRecord } from '../../caching/record-encoding.js'
+import type { Logger } from '../../log.js'
 import type { SharedCache } from '../shared-cache.js'
 
 /*
@@ -32,6 +32,7 @@ export interface KeyvSharedCacheOptions {
 
 /** Connects behind: until Redis answers, and whenever it doesn't, every call is an absence. */
 export function connectKeyvSharedCache({ url, deadline, log }: KeyvSharedCacheOptions): SharedCache {
+  let closed = false
   const client = createClient({
     url,
     disableOfflineQueue: true,
@@ -40,12 +41,13 @@ export function connectKeyvSharedCache({ url, deadline, log }: KeyvSharedCacheOp
     socket: {
       connectTimeout: 2000,
       socketTimeout: 3000,
-      reconnectStrategy: (attempts) => Math.min(100 * 2 ** attempts, 2000) * (0.75 + Math.random() / 2),
+      reconnectStrategy: (attempts) => !closed && Math.min(100 * 2 ** attempts, 2000) * (0.75 + Math.random() / 2),
     },
   })
   const records = new Keyv<string>({
     store: new KeyvRedis(client, { throwOnErrors: true, throwOnConnectError: false }),
-    useKeyPrefix: false,
+    // The adapter would put the default one before each key.
+    namespace: '',
     throwOnErrors: true,
     emitErrors: false,
   })
@@ -54,7 +56,7 @@ export function connectKeyvSharedCache({ url, deadline, log }: KeyvSharedCacheOp
   let pendingWrites = 0
 
   const told = (now: boolean, error?: unknown) => {
-    if (now === reachable) return
+    if (now === reachable || closed) return
     reachable = now
     if (now) log.info('redis answers again')
     else log.warn({ err: error }, 'redis does not answer; going on without it')
@@ -63,13 +65,17 @@ export function connectKeyvSharedCache({ url, deadline, log }: KeyvSharedCacheOp
   client.on('error', (error) => told(false, error))
   client.connect().catch((error) => told(false, error))
 
-  const breaker = circuitBreaker(handleAll, { halfOpenAfter: 1000, breaker: new ConsecutiveBreaker(3) })
+  // A lost connection is seen at once, and an error reply or garbage costs nothing: only silence is worth not asking.
+  const breaker = circuitBreaker(handleType(DeadlineMissed), {
+    halfOpenAfter: 1000,
+    breaker: new ConsecutiveBreaker(3),
+  })
   breaker.onBreak(() => told(false, new Error(`redis missed its deadline of ${deadline} ms`)))
   breaker.onReset(() => told(true))
 
   /** Redis's answer within the deadline, or `undefined`. */
   const ask = async <T>(command: () => Promise<T>): Promise<T | undefined> => {
-    if (!client.isReady) return undefined
+    if (closed || !client.isReady) return undefined
     try {
       return await breaker.execute(() => within(deadline, command()))
     } catch (error) {
@@ -88,7 +94,7 @@ export function connectKeyvSharedCache({ url, deadline, log }: KeyvSharedCacheOp
   return {
     async record(key) {
       const text = await ask(() => records.get(recordKey(key)))
-      const record = text === undefined ? undefined : decodeRecord(Buffer.from(text, 'base64'))
+      const record = typeof text === 'string' ? decodeRecord(Buffer.from(text, 'base64')) : undefined
       return record?.key === key ? record : undefined
     },
 
@@ -111,20 +117,28 @@ export function connectKeyvSharedCache({ url, deadline, log }: KeyvSharedCacheOp
     },
 
     get healthy() {
-      return client.isReady && reachable
+      return !closed && client.isReady && reachable
     },
 
     async close() {
-      client.destroy()
+      if (closed) return
+      closed = true
+      // A client destroyed while it connects would connect all the same, and never end.
+      if (client.isReady) client.destroy()
+      else client.once('ready', () => client.destroy())
     },
   }
 }
 
 const encode = (record: StoredRecord) => Buffer.from(encodeRecord(record)).toString('base64')
 
+class DeadlineMissed extends Error {
+  override readonly name = 'DeadlineMissed'
+}
+
 function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds)
+    const timer = setTimeout(() => reject(new DeadlineMissed(`no answer within ${milliseconds} ms`)), milliseconds)
     work.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 }

@@ -1,0 +1,311 @@
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { StoredRecord, StoredResponse } from '../../src/caching/record.js'
+import type { PutResult, RecordStore } from '../../src/storage/record-store.js'
+import { blobBody, collect, inlineBody, isEmpty, noise, record, response, settled } from '../storage/fixtures.js'
+import { modelStore } from './record-store-model.js'
+
+/** One record store, empty, for one test. */
+export interface RecordStoreDriver {
+  readonly store: RecordStore
+  /** Closes the store and opens it again on the same data. */
+  reopen(): Promise<RecordStore>
+  /** What is still open after the store was closed, in words. */
+  leftovers(): Promise<readonly string[]>
+  dispose(): Promise<void>
+}
+
+const shared = blobBody(noise(20_000))
+const other = blobBody(noise(30_000))
+const third = blobBody(noise(40_000))
+const inline = inlineBody(noise(500))
+
+/** The contract of the port; a test after which something stays open fails. */
+export function recordStoreContract(create: () => Promise<RecordStoreDriver>): void {
+  let driver: RecordStoreDriver
+  let store: RecordStore
+
+  beforeEach(async () => {
+    driver = await create()
+    store = driver.store
+  })
+
+  afterEach(async () => {
+    try {
+      await store.close()
+      expect(await settled(() => driver.leftovers(), isEmpty)).toEqual([])
+    } finally {
+      await driver.dispose()
+    }
+  })
+
+  const write = async (next: StoredRecord): Promise<PutResult> =>
+    store.put(next, (await store.get(next.key))?.version ?? 0)
+
+  const unreferencedBy = async (next: StoredRecord) => {
+    const result = await write(next)
+    if (!result.done) throw new Error('someone else wrote')
+    return result.unreferenced
+  }
+
+  const keys = async (prefix: string) => (await collect(store.list(prefix))).map(({ key }) => key)
+
+  describe('get and put', () => {
+    it('an absent key is undefined', async () => {
+      expect(await store.get('raw/absent')).toBeUndefined()
+    })
+
+    it('D3: a record comes back as it was, inline bodies with it', async () => {
+      const choice = { 'accept-encoding': 'gzip', accept: null }
+      const written = record('raw/a', [response(shared, { selecting: choice }), response(inline)], {
+        version: 7,
+        epoch: 3,
+      })
+      expect(await store.put(written, 0)).toEqual({ done: true, version: 7, unreferenced: [] })
+      expect(await store.get('raw/a')).toEqual(written)
+    })
+
+    it('what was read stays as it was when the key is written again', async () => {
+      await write(record('raw/a', [response(inline)]))
+      const before = await store.get('raw/a')
+      for (let size = 400; size < 420; size += 1) await write(record('raw/a', [response(inlineBody(noise(size)))]))
+      expect(before?.variants[0]?.body).toEqual(inline)
+    })
+
+    it.each([
+      ['a path of 8 KiB', `raw/${'p'.repeat(8192)}`, `raw/${'p'.repeat(8191)}q`],
+      ['the longest name and bytes that grow when escaped', `${'n'.repeat(255)}/${'é '.repeat(2000)}`, 'raw/x'],
+      ['percent-encodings that differ', 'raw/a%2Bb', 'raw/a+b'],
+      ['a path under a path (C11)', 'raw/x.tgz', 'raw/x.tgz/info/refs?service=git-upload-pack'],
+      ['a query', 'raw/x?', 'raw/x'],
+      ['a dot more', 'raw/a', 'raw/a.'],
+    ])('D5: keys are told apart: %s', async (_, one, two) => {
+      await write(record(one, [response(shared)]))
+      expect(await store.get(two)).toBeUndefined()
+      await write(record(two, [response(other)]))
+      expect((await store.get(one))?.variants[0]?.body).toEqual(shared)
+      expect((await store.get(two))?.variants[0]?.body).toEqual(other)
+      expect(await unreferencedBy(record(one, []))).toEqual([shared.digest])
+    })
+  })
+
+  describe('D6: compare-and-set', () => {
+    it.each([
+      ['nothing stored, 0 expected', undefined, 0, true],
+      ['nothing stored, 1 expected', undefined, 1, false],
+      ['5 stored, 5 expected', 5, 5, true],
+      ['5 stored, 4 expected', 5, 4, false],
+      ['5 stored, 6 expected', 5, 6, false],
+      ['5 stored, 0 expected', 5, 0, false],
+    ])('%s', async (_, version, ifVersion, done) => {
+      const before = version === undefined ? undefined : record('raw/a', [response(shared)], { version })
+      if (before) await store.put(before, 0)
+      const totals = store.totals()
+      const result = await store.put(record('raw/a', [response(other)], { version: 9 }), ifVersion)
+      expect(result).toEqual(done ? { done, version: 9, unreferenced: before ? [shared.digest] : [] } : { done })
+      if (done) return
+      expect(await store.get('raw/a')).toEqual(before)
+      expect(store.references(other.digest)).toBe(false)
+      expect(store.totals()).toEqual(totals)
+    })
+
+    it.each([
+      ['higher than the last', 5, 9, 9],
+      ['one higher', 5, 6, 6],
+      ['equal', 5, 5, 6],
+      ['lower: the clock went back', 5, 2, 6],
+    ])('the version grows with each write: %s', async (_, last, next, written) => {
+      await store.put(record('raw/a', [response(shared)], { version: last }), 0)
+      const result = await store.put(record('raw/a', [response(shared)], { version: next }), last)
+      expect(result).toMatchObject({ done: true, version: written })
+      expect((await store.get('raw/a'))?.version).toBe(written)
+    })
+
+    it('of many at the same time with the same expectation one writes', async () => {
+      const bodies = Array.from({ length: 20 }, (_, i) => blobBody(noise(100 + i)))
+      const results = await Promise.all(bodies.map((body) => store.put(record('raw/a', [response(body)]), 0)))
+      const winners = results.flatMap(({ done }, i) => (done ? [i] : []))
+      expect(winners).toHaveLength(1)
+      expect((await store.get('raw/a'))?.variants[0]?.body).toEqual(bodies[winners[0] ?? -1])
+      expect(bodies.filter(({ digest }) => store.references(digest))).toHaveLength(1)
+    })
+
+    it('writers that try again lose no update', async () => {
+      const addOne = async (name: string) => {
+        for (;;) {
+          const current = await store.get('raw/a')
+          const variant = response(inlineBody(Buffer.from(name)))
+          const next = record('raw/a', [...(current?.variants ?? []), variant], {
+            version: (current?.version ?? 0) + 1,
+          })
+          if ((await store.put(next, current?.version ?? 0)).done) return
+        }
+      }
+      const names = Array.from({ length: 20 }, (_, i) => `writer ${i}`)
+      await Promise.all(names.map(addOne))
+      const written = (await store.get('raw/a'))?.variants.map(({ body }) => Buffer.from(body.inline ?? []).toString())
+      expect(written?.sort()).toEqual(names.sort())
+      expect((await store.get('raw/a'))?.version).toBe(20)
+    })
+
+    it('a removal is a tombstone with its epoch, which a write based on the record before it cannot replace', async () => {
+      await store.put(record('raw/a', [response(shared)], { version: 5 }), 0)
+      await store.put(record('raw/a', [], { version: 8, epoch: 8 }), 5)
+      expect(await store.get('raw/a')).toEqual(record('raw/a', [], { version: 8, epoch: 8 }))
+      expect(await store.put(record('raw/a', [response(shared)], { version: 9 }), 5)).toEqual({ done: false })
+      expect(await store.put(record('raw/a', [response(shared)], { version: 9 }), 0)).toEqual({ done: false })
+      expect(await store.put(record('raw/a', [response(other)], { version: 9, epoch: 8 }), 8)).toMatchObject({
+        done: true,
+      })
+    })
+  })
+
+  describe('D7: references', () => {
+    it('a blob is referred to from the write that names it to the one that names it no more', async () => {
+      expect(store.references(shared.digest)).toBe(false)
+      await write(record('raw/a', [response(shared)]))
+      expect(store.references(shared.digest)).toBe(true)
+      expect(await unreferencedBy(record('raw/a', [response(other)]))).toEqual([shared.digest])
+      expect(store.references(shared.digest)).toBe(false)
+      expect(store.references(other.digest)).toBe(true)
+      expect(await unreferencedBy(record('raw/a', []))).toEqual([other.digest])
+      expect(store.references(other.digest)).toBe(false)
+    })
+
+    it('a blob of several keys goes with the last of them', async () => {
+      await write(record('raw/a', [response(shared)]))
+      await write(record('raw/b', [response(shared)]))
+      expect(await unreferencedBy(record('raw/a', [response(other)]))).toEqual([])
+      expect(store.references(shared.digest)).toBe(true)
+      expect(await unreferencedBy(record('raw/b', []))).toEqual([shared.digest])
+    })
+
+    it('a blob of several variants of a key goes with the last of them', async () => {
+      const both = [response(shared, { selecting: { accept: 'a' } }), response(shared, { selecting: { accept: 'b' } })]
+      await write(record('raw/a', both))
+      expect(await unreferencedBy(record('raw/a', both.slice(1)))).toEqual([])
+      expect(store.references(shared.digest)).toBe(true)
+      expect(await unreferencedBy(record('raw/a', []))).toEqual([shared.digest])
+    })
+
+    it('what is written again unchanged frees nothing', async () => {
+      const same = record('raw/a', [response(shared), response(other)])
+      await write(same)
+      expect(await unreferencedBy(same)).toEqual([])
+    })
+
+    it('an inline body refers to no blob and frees none', async () => {
+      await write(record('raw/a', [response(inline)]))
+      expect(store.references(inline.digest)).toBe(false)
+      expect(await unreferencedBy(record('raw/a', []))).toEqual([])
+    })
+
+    it('several go at once', async () => {
+      await write(record('raw/a', [response(shared), response(other), response(third)]))
+      const freed = await unreferencedBy(record('raw/a', [response(other)]))
+      expect([...freed].sort()).toEqual([shared.digest, third.digest].sort())
+    })
+  })
+
+  describe('totals', () => {
+    it('count records but not tombstones, and a shared blob once', async () => {
+      expect(store.totals()).toEqual({ records: 0, bytes: 0 })
+      await write(record('raw/a', [response(shared), response(inline)]))
+      await write(record('raw/b', [response(shared)]))
+      expect(store.totals()).toEqual({ records: 2, bytes: shared.size + inline.size })
+      await write(record('raw/a', []))
+      expect(store.totals()).toEqual({ records: 1, bytes: shared.size })
+      await write(record('raw/a', []))
+      await write(record('raw/b', [response(other)]))
+      expect(store.totals()).toEqual({ records: 1, bytes: other.size })
+      await write(record('raw/b', []))
+      expect(store.totals()).toEqual({ records: 0, bytes: 0 })
+    })
+  })
+
+  describe('list', () => {
+    const paths = ['a', 'a/b', 'a/c', 'b', 'b%2Fc', 'b/c?x=1', 'Z', '~', 'é', ' ', `long/${'x'.repeat(3000)}`]
+    const prefixes = [
+      '',
+      'r',
+      'raw',
+      'raw/',
+      'raw/a',
+      'raw/a/',
+      'raw/b%',
+      'raw/b/c?',
+      'raw2/',
+      'rawest',
+      'other/',
+      'raw/é',
+    ]
+    const long = [`raw/long/${'x'.repeat(2999)}`, `raw/long/${'x'.repeat(3000)}`, `raw/long/${'x'.repeat(3001)}`]
+
+    it.each([...prefixes, ...long])('every record whose key starts with "%.40s"', async (prefix) => {
+      const all = ['raw', 'raw2'].flatMap((repository) => paths.map((path) => `${repository}/${path}`))
+      for (const key of all) await write(record(key, [response(inline)]))
+      const expected = all.filter((key) => key.startsWith(prefix))
+      expect((await keys(prefix)).sort()).toEqual(expected.sort())
+    })
+
+    it('in the order of their keys, segment by segment', async () => {
+      const ordered = ['raw/a/1', 'raw/a/2', 'raw/b', 'raw/c/d/e', 'raw/c/e', 'raw2/a']
+      for (const key of [...ordered].reverse()) await write(record(key, [response(inline)]))
+      expect(await keys('raw')).toEqual(ordered)
+    })
+
+    it('leaves tombstones out', async () => {
+      await write(record('raw/a', [response(inline)]))
+      await write(record('raw/b', [response(inline)]))
+      await write(record('raw/a', [], { epoch: 2 }))
+      expect(await keys('raw/')).toEqual(['raw/b'])
+    })
+
+    it('can be left half way, and written to on the way', async () => {
+      for (const name of ['a', 'b', 'c']) await write(record(`raw/${name}`, [response(inline)]))
+      for await (const found of store.list('raw/')) {
+        await write(record(found.key, []))
+        if (found.key === 'raw/b') break
+      }
+      expect(await keys('raw/')).toEqual(['raw/c'])
+    })
+  })
+
+  it('D1: a reopened store has all of it', async () => {
+    const kept = record('raw/a', [response(shared), response(inline)], { version: 4, epoch: 2 })
+    await store.put(kept, 0)
+    await write(record('raw/b', [response(shared)]))
+    await write(record('raw/b', [], { version: 6, epoch: 6 }))
+    const totals = store.totals()
+    store = await driver.reopen()
+    expect(await store.get('raw/a')).toEqual(kept)
+    expect(await store.get('raw/b')).toEqual(record('raw/b', [], { version: 6, epoch: 6 }))
+    expect(store.totals()).toEqual(totals)
+    expect(store.references(shared.digest)).toBe(true)
+    expect(await keys('')).toEqual(['raw/a'])
+    expect(await unreferencedBy(record('raw/a', []))).toEqual([shared.digest])
+  })
+
+  it('any run of writes leaves what a map would hold', async () => {
+    const bodies = [shared, other, inline, blobBody(noise(20_001))]
+    const variants = fc.uniqueArray(fc.nat(bodies.length - 1)).map((picks) => picks.map((i) => variantOf(bodies[i])))
+    const puts = fc.array(fc.record({ key: fc.constantFrom('raw/a', 'raw/b', 'raw/c'), variants, off: fc.boolean() }))
+    await fc.assert(
+      fc.asyncProperty(puts, async (steps) => {
+        for (const name of ['a', 'b', 'c']) await write(record(`raw/${name}`, []))
+        const model = modelStore()
+        for (const { key, variants, off } of steps) {
+          const version = (await store.get(key))?.version ?? 0
+          const result = await store.put(record(key, variants), off ? version + 1 : version)
+          const freed = off ? undefined : model.put(key, variants)
+          expect(result.done && [...result.unreferenced].sort()).toEqual(off ? false : freed?.sort())
+          expect(store.totals()).toEqual(model.totals())
+          for (const body of bodies) expect(store.references(body.digest)).toBe(model.references(body.digest))
+        }
+      }),
+      { numRuns: 30 },
+    )
+  })
+}
+
+const variantOf = (body: StoredResponse['body'] = shared) => response(body, { selecting: { accept: body.digest } })
