@@ -1,0 +1,122 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+/*
+ * Who may import whom, read off the imports themselves. A room is a folder of src, or a file standing for itself; `*`
+ * is any file of the room. Packages are named where they are tied to one room.
+ */
+
+const src = fileURLToPath(new URL('../src/', import.meta.url))
+
+const leaves = ['errors.ts', 'log.ts', 'metrics.ts']
+
+const storagePorts = ['storage/blob-store.ts', 'storage/record-store.ts', 'storage/shared-cache.ts']
+const drivers = ['storage/disk/', 'storage/keyv/', 'upstream/']
+
+/** What the files under a path may import besides their own room, the most telling path first. */
+const rules: readonly { readonly room: string; readonly may: readonly string[] }[] = [
+  { room: 'errors.ts', may: [] },
+  { room: 'log.ts', may: [] },
+  { room: 'metrics.ts', may: [] },
+  { room: 'caching/', may: ['errors.ts'] },
+  { room: 'upstream/upstream.ts', may: ['caching/'] },
+  { room: 'upstream/', may: ['caching/', 'errors.ts'] },
+  { room: 'proxy/source.ts', may: ['caching/', 'upstream/upstream.ts'] },
+  ...storagePorts.map((room) => ({ room, may: ['caching/'] })),
+  { room: 'storage/disk/', may: [...storagePorts, 'storage/descriptor.ts', 'caching/', ...leaves] },
+  { room: 'storage/keyv/', may: [...storagePorts, 'caching/', ...leaves] },
+  { room: 'storage/', may: ['caching/', ...leaves] },
+  {
+    room: 'proxy/',
+    may: [
+      ...storagePorts,
+      'storage/artifact-store.ts',
+      'storage/staging.ts',
+      'upstream/upstream.ts',
+      'caching/',
+      ...leaves,
+    ],
+  },
+  { room: 'http/', may: ['proxy/', 'caching/', 'storage/blob-store.ts', ...leaves] },
+  { room: 'config/', may: ['caching/repository.ts'] },
+  { room: 'compose.ts', may: ['caching/', 'config/', 'http/', 'proxy/', 'storage/', 'upstream/', ...leaves] },
+  { room: 'cli/', may: ['compose.ts', 'config/', ...leaves] },
+  { room: 'main.ts', may: ['cli/', 'compose.ts'] },
+]
+
+/** Packages that one room keeps to itself. */
+const kept: Readonly<Record<string, string>> = {
+  lmdb: 'storage/disk/',
+  'fs-native-extensions': 'storage/disk/',
+  '@keyv/redis': 'storage/keyv/',
+  keyv: 'storage/keyv/',
+  got: 'upstream/',
+  hpagent: 'upstream/',
+  hono: 'http/',
+  '@hono/node-server': 'http/',
+  zod: 'config/',
+  yaml: 'config/',
+  pino: 'log.ts',
+  'prom-client': 'metrics.ts',
+}
+
+/** All that the pure middle may have of Node. */
+const pureNode = new Set(['node:crypto'])
+
+interface Import {
+  readonly from: string
+  readonly to: string
+}
+
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+
+const imports: readonly Import[] = files.flatMap((from) => {
+  const text = readFileSync(join(src, from), 'utf8')
+  return [...text.matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)'([^']+)'/g)].map(([, to = '']) => ({
+    from,
+    to: to.startsWith('.') ? relative(src, resolve(src, dirname(from), to)).replace(/\.js$/, '.ts') : to,
+  }))
+})
+
+const within = (file: string, room: string) => file === room || (room.endsWith('/') && file.startsWith(room))
+const ruleOf = (file: string) => rules.find(({ room }) => within(file, room))
+const isOurs = (to: string) => to.endsWith('.ts')
+
+describe('the import rules', () => {
+  it('cover every file', () => {
+    expect(files.filter((file) => !file.endsWith('.d.ts') && !ruleOf(file))).toEqual([])
+  })
+
+  it('are kept', () => {
+    const broken = imports.filter(({ from, to }) => {
+      const rule = ruleOf(from)
+      const ownRoom = rule?.room.endsWith('/') && dirname(from) === dirname(to)
+      return isOurs(to) && rule && !ownRoom && !rule.may.some((room) => within(to, room))
+    })
+    expect(broken).toEqual([])
+  })
+
+  it('leave naming a driver to compose.ts', () => {
+    const named = imports.filter(({ from, to }) => {
+      const driver = drivers.find((room) => within(to, room))
+      return driver && to !== 'upstream/upstream.ts' && !within(from, driver)
+    })
+    expect(new Set(named.map(({ from }) => from))).toEqual(new Set(['compose.ts']))
+  })
+
+  it('keep I/O out of the pure middle', () => {
+    const impure = imports.filter(({ from, to }) => from.startsWith('caching/') && !isOurs(to) && !pureNode.has(to))
+    expect(impure).toEqual([])
+  })
+
+  it('tie packages to the room that wraps them', () => {
+    const strays = imports.filter(({ from, to }) => {
+      const name = to.split('/', to.startsWith('@') ? 2 : 1).join('/')
+      const room = kept[name]
+      return room && !within(from, room)
+    })
+    expect(strays).toEqual([])
+  })
+})

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest'
+import { inFront } from '../support/in-process.js'
+import { noise, until } from '../support/stage.js'
+import { behindSocket } from './origin.js'
+import { mswRemote, type RemoteAnswer } from './remote.js'
+
+const remote = mswRemote()
+const profile = { profile: 'rfc9111' }
+const etag = '"v1"'
+const tagged: RemoteAnswer = { headers: { ETag: etag, 'Cache-Control': 'max-age=60' } }
+
+describe('rfc9111: an answer that came before a request counts for it as stored (RFC 9111 §4)', () => {
+  it.each<[string, RemoteAnswer, Record<string, string>]>([
+    ['no-cache', { headers: { ETag: etag, 'Cache-Control': 'no-cache' } }, {}],
+    ['stale on arrival', { headers: { ETag: etag, 'Cache-Control': 'max-age=5', Age: '9' } }, {}],
+    ['fresh, but the request is no-cache', tagged, { 'cache-control': 'no-cache' }],
+    ['fresh, but not for long enough', tagged, { 'cache-control': 'min-fresh=90' }],
+  ])('%s: validated, although it is still being stored', async (_, first, asking) => {
+    remote.answer('/a', { ...first, body: 'x'.repeat(100_000) }, { status: 304, headers: { ETag: etag } })
+    const larder = await inFront(remote.url, profile)
+    await larder.get('/a')
+    const second = await larder.get('/a', asking)
+    expect(second.header('cache-status')).toMatch(/fwd-status=304/)
+    expect(remote.requests.map(({ headers }) => headers.get('if-none-match'))).toEqual([null, etag])
+  })
+
+  it('so does a validation', async () => {
+    const noCache = { ETag: etag, 'Cache-Control': 'no-cache' }
+    remote.answer('/a', { headers: noCache }, { status: 304, headers: noCache })
+    const larder = await inFront(remote.url, profile)
+    await larder.warm('/a')
+    await larder.get('/a')
+    await larder.get('/a')
+    expect(remote.count('/a')).toBe(3)
+  })
+
+  it('nobody waits for a body that is coming in and may not answer him', async () => {
+    const { origin, larder } = await behindSocket(profile)
+    const body = origin.put('/a', noise(100_000), { headers: { 'Cache-Control': 'no-cache' } })
+    const gate = origin.hold('/a', 50_000)
+    const first = await larder.open('/a')
+    await until(() => first.received() === 50_000, 'it has the first half')
+    const second = await larder.open('/a')
+    expect(second.header('cache-status')).toBe('larder; fwd=bypass')
+    gate.letGo()
+    for (const { finished } of [first, second]) expect((await finished).body.equals(body)).toBe(true)
+    expect(origin.requests).toHaveLength(2)
+  })
+
+  it('C6: who asked before it came shares it', async () => {
+    let letGo = () => {}
+    const gate = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    remote.answer('/a', async () => {
+      await gate
+      return { headers: { 'Cache-Control': 'no-cache', ETag: etag } }
+    })
+    const larder = await inFront(remote.url, profile)
+    const all = Array.from({ length: 4 }, () => larder.get('/a'))
+    await expect.poll(() => larder.metric('larder_connections')).toBeGreaterThanOrEqual(4)
+    letGo()
+    await Promise.all(all)
+    expect(remote.count('/a')).toBe(1)
+  })
+
+  it('a fresh one is shared by who comes late', async () => {
+    const { origin, larder } = await behindSocket(profile)
+    origin.put('/a', noise(100_000), { headers: { 'Cache-Control': 'max-age=60' } })
+    const gate = origin.hold('/a', 50_000)
+    const first = await larder.open('/a')
+    await until(() => first.received() === 50_000, 'it has the first half')
+    const late = await larder.open('/a')
+    expect(late.header('cache-status')).toBe('larder; fwd=uri-miss; stored; collapsed')
+    gate.letGo()
+    await Promise.all([first.finished, late.finished])
+    expect(origin.requests).toHaveLength(1)
+  })
+})
