@@ -8,6 +8,7 @@ import { watchFile } from './config/watch.js'
 import { createAccessRecorder, openAccessLog } from './http/access.js'
 import { createApp } from './http/app.js'
 import { createArtifactHeaders } from './http/artifact-headers.js'
+import { createArtifacts } from './http/artifacts.js'
 import type { Health } from './http/operations.js'
 import { createBufferPool } from './http/pump.js'
 import { createRequestIds } from './http/request-id.js'
@@ -104,7 +105,7 @@ export async function startLarder(
     metrics.configLoaded.setToCurrentTime()
   }
 
-  const app = createApp({
+  const artifacts = createArtifacts({
     proxy,
     find: (nameOrAlias) => find(nameOrAlias),
     send: createSend({ fieldsOf: createArtifactHeaders(via), pool: createBufferPool() }),
@@ -113,10 +114,8 @@ export async function startLarder(
     record: createAccessRecorder(requestMetrics, accessLog),
     reset: servers.reset,
     nextRequestId: createRequestIds(),
-    metrics,
-    health,
-    measure,
   })
+  const app = createApp({ artifacts, metrics, health, measure, log })
   const watched = [settings.configFile, ...(settings.tls ? [settings.tls.cert, settings.tls.key] : [])]
   const watches = watched.map((file) =>
     watchFile(
@@ -125,7 +124,7 @@ export async function startLarder(
       (error) => log.error({ err: error, file }, 'cannot watch a file for changes; send SIGHUP after a change'),
     ),
   )
-  const urls = await servers.listen(app)
+  const urls = await servers.listen(app, artifacts)
   loaded()
   store.sweep().then(
     (removed) => removed > 0 && log.info({ removed }, 'blobs without a record removed'),

@@ -1,13 +1,23 @@
 import type { HttpBindings } from '@hono/node-server'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono } from 'hono'
-import { type ArtifactsDeps, createArtifacts } from './artifacts.js'
+import type { Logger } from '../log.js'
+import type { Artifacts } from './artifacts.js'
 import { asWritten, createOperations, type OperationsDeps } from './operations.js'
 
+export interface AppDeps extends OperationsDeps {
+  readonly artifacts: Artifacts
+  readonly log: Logger
+}
+
 /** All routes. */
-export function createApp(deps: ArtifactsDeps & OperationsDeps): Hono<{ Bindings: HttpBindings }> {
+export function createApp(deps: AppDeps): Hono<{ Bindings: HttpBindings }> {
   const app = new Hono<{ Bindings: HttpBindings }>()
   const operations = createOperations(deps)
-  app.all('/repository/*', createArtifacts(deps))
+  app.all('/repository/*', ({ env }) => {
+    deps.artifacts(env.incoming, env.outgoing)
+    return RESPONSE_ALREADY_SENT
+  })
   app.get('/healthz', asWritten(operations.healthz))
   app.get('/readyz', asWritten(operations.readyz))
   app.get('/metrics', asWritten(operations.metrics))

@@ -1,6 +1,4 @@
-import type { HttpBindings } from '@hono/node-server'
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import type { Context } from 'hono'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { checkTarget, splitArtifactPath } from '../caching/cache-key.js'
 import type { CacheOutcome } from '../caching/cache-status.js'
 import type { Repository } from '../caching/repository.js'
@@ -24,7 +22,9 @@ const maxTarget = 8 * 1024
 const failing: CacheOutcome = { outcome: 'error' }
 
 /** GET and HEAD `/repository/<name>/<path>`, on the raw request and response: their bytes and spelling count (C2, C10). */
-export function createArtifacts(deps: ArtifactsDeps) {
+export type Artifacts = (request: IncomingMessage, response: ServerResponse) => void
+
+export function createArtifacts(deps: ArtifactsDeps): Artifacts {
   const { proxy, find, send, log, via } = deps
 
   const answer = (exchange: Exchange): void | Promise<void> => {
@@ -76,14 +76,13 @@ export function createArtifacts(deps: ArtifactsDeps) {
     else exchange.fail(fault, failing)
   }
 
-  return (c: Context<{ Bindings: HttpBindings }>): Response => {
-    const exchange = new Exchange(c.env.incoming, c.env.outgoing, deps)
+  return (request, response) => {
+    const exchange = new Exchange(request, response, deps)
     try {
       answer(exchange)?.catch((error) => failed(exchange, error))
     } catch (error) {
       failed(exchange, error)
     }
-    return RESPONSE_ALREADY_SENT
   }
 }
 

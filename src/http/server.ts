@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
-import http from 'node:http'
+import http, { type RequestListener } from 'node:http'
 import https from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { Logger } from '../log.js'
+import type { Artifacts } from './artifacts.js'
 import { createReset, type Reset } from './reset.js'
 
 export interface ServerOptions {
@@ -21,7 +22,7 @@ export interface ServerOptions {
 export interface Servers {
   readonly reset: Reset
   /** Resolves with the URLs once all listen. */
-  listen(app: Hono<{ Bindings: HttpBindings }>): Promise<string[]>
+  listen(app: Hono<{ Bindings: HttpBindings }>, artifacts: Artifacts): Promise<string[]>
   /** Reads certificate and key anew; a bad pair keeps the old one. */
   reloadCertificate(): void
   connections(): number
@@ -56,10 +57,13 @@ export function createServers(options: ServerOptions): Servers {
   return {
     reset,
 
-    async listen(app) {
+    async listen(app, artifacts) {
       const fetch = (request: Request, env: HttpBindings) => app.fetch(asGet(request), env)
       const listener = getRequestListener(fetch as Parameters<typeof getRequestListener>[0], { hostname: 'larder' })
-      for (const server of servers) server.on('request', listener)
+      // The adapter answers a backslash by itself, without a trace; the artifact route says why, and logs it.
+      const serve: RequestListener = (request, response) =>
+        request.url?.includes('\\') ? artifacts(request, response) : listener(request, response)
+      for (const server of servers) server.on('request', serve)
       const urls = [urlOf('http', await listenOn(plain, host, port))]
       if (secure && tls) urls.push(urlOf('https', await listenOn(secure, host, tls.port)))
       return urls

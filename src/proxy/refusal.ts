@@ -20,6 +20,7 @@ export function classifyRefusal(status: number, headers: RawHeaders): Refusal {
   if (status === 408 || status === 429 || status === 503) {
     return trouble('UPSTREAM_OVERLOADED', `the remote asks for patience: ${status}`)
   }
+  if (status === 508) return trouble('LOOP_DETECTED', 'the way to the remote leads back through here: 508')
   if (status === 504) return trouble('UPSTREAM_TIMEOUT', 'the remote is a gateway and timed out itself: 504')
   if (status >= 500) return trouble('UPSTREAM_STATUS', `the remote failed: ${status}`)
   if (status >= 400) return { kind: 'refused', status }

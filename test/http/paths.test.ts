@@ -51,6 +51,13 @@ describe('C10: targets that a remote might read otherwise than we do', () => {
     expect(origin.requests).toHaveLength(0)
   })
 
+  it.each(['/repository/raw/b\\a', '/repository/raw/../a'])('%s: the answer says why', async (target) => {
+    const { larder } = await behindSocket()
+    const { text } = await raw(larder.url, request(target))
+    expect(text).toMatch(/^HTTP\/1\.1 400 /)
+    expect(text).toMatch(/^X-Larder-Error: PATH_INVALID\r$/m)
+  })
+
   it('a control byte in the request line: 400', async () => {
     const { origin, larder } = await behindSocket()
     for (const byte of ['\0', '\x01', '\x7f', '\t']) {

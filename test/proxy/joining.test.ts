@@ -42,9 +42,10 @@ describe('rfc9111: an answer that came before a request counts for it as stored 
     await until(() => first.received() === 50_000, 'it has the first half')
     const second = await larder.open('/a')
     expect(second.header('cache-status')).toBe('larder; fwd=bypass')
+    expect((await larder.head('/a')).header('cache-status')).toBe('larder; fwd=bypass')
     gate.letGo()
     for (const { finished } of [first, second]) expect((await finished).body.equals(body)).toBe(true)
-    expect(origin.requests).toHaveLength(2)
+    expect(origin.requests.map(({ method }) => method)).toEqual(['GET', 'GET', 'HEAD'])
   })
 
   it('C6: who asked before it came shares it', async () => {

@@ -73,8 +73,14 @@ describe.skipIf(missing('redis-server').length > 0)(title('D1: replicas on one R
     const [one, two] = [await setReplica(), await setReplica()]
     const stored = Array.from({ length: 8 }, () => noise(20_000))
     for (const [i, bytes] of stored.entries()) await publish(one.store, `raw/${i}`, bytes)
+    // Once: a second start would lose sight of the server that the first one brought back.
+    let mending: Promise<void> | undefined
+    const mendOnce = () => {
+      mending ??= Promise.resolve(mend())
+      return mending
+    }
     await strike()
-    onTestFinished(async () => mend())
+    onTestFinished(mendOnce)
     later()
     const start = performance.now()
     for (const [i, bytes] of stored.entries()) {
@@ -85,7 +91,7 @@ describe.skipIf(missing('redis-server').length > 0)(title('D1: replicas on one R
     expectBytes(await bytesOf(one.store, await one.store.lookup('raw/fresh')), fresh)
     // Three calls find out that nothing answers; the rest is the disk's.
     expect(performance.now() - start).toBeLessThan(deadline * 10)
-    await mend()
+    await mendOnce()
     const again = noise(20_000)
     const told = await settled(
       async () => {
