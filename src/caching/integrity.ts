@@ -10,6 +10,12 @@ export interface Expectation {
   readonly sha256?: string
 }
 
+export type Algorithm = 'sha256' | 'md5'
+
+/** The digests that a body has to be compared with. */
+export const promisedDigests = (expected: Expectation): Algorithm[] =>
+  (['md5', 'sha256'] as const).filter((name) => expected[name] !== undefined)
+
 /**
  * The promises that can be relied on (U4). Of a 206 only those that speak of the part; the whole has no head there.
  * What is malformed promises nothing.
@@ -90,7 +96,7 @@ export function contentRange(value: string | undefined): ContentRange | undefine
 /** The first promise the body broke, in words; digests in lower-case hex. A promised digest nobody took is broken too. */
 export function violated(
   expected: Expectation,
-  actual: { readonly length: number; readonly md5?: string | undefined; readonly sha256: string },
+  actual: { readonly length: number; readonly md5?: string | undefined; readonly sha256?: string | undefined },
 ): string | undefined {
   for (const name of ['length', 'md5', 'sha256'] as const) {
     if (expected[name] !== undefined && expected[name] !== actual[name]) {

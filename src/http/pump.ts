@@ -38,20 +38,32 @@ export interface Pumped {
  * handed over; throws what the body throws, and `UPSTREAM_CUT` where it ends before the range does.
  */
 export async function pump({ response, body, range, pool, begin, sent }: Pumped): Promise<void> {
-  const buffers = [pool.take(), pool.take()] as const
+  const buffers: Buffer[] = []
   const end = range.end === undefined ? Number.POSITIVE_INFINITY : range.end + 1
   let position = range.start
   let underWay: Promise<void> = Promise.resolve()
   let turn = 0
+
+  /** Into the buffer that isn't on its way. */
+  const read = async (from: number): Promise<Uint8Array> => {
+    buffers[turn] ??= pool.take()
+    const buffer = buffers[turn] as Buffer
+    turn = 1 - turn
+    const count = await body.read(buffer.subarray(0, Math.min(buffer.length, end - from)), from)
+    return buffer.subarray(0, count)
+  }
+
   try {
     while (position < end) {
-      const buffer = buffers[turn % 2] as Buffer
-      turn += 1
-      const count = await body.read(buffer.subarray(0, Math.min(buffer.length, end - position)), position)
+      // More may have come by the time the last bytes are gone; fewer, larger writes cost less.
+      if (body.peek && body.peek(position, end).length > 0) await underWay
+      const ready = body.peek?.(position, end) ?? []
+      const chunks = ready.length > 0 ? ready : [await read(position)]
+      const count = chunks.reduce((sum, { length }) => sum + length, 0)
       if (count === 0) break
       if (position === range.start) begin()
       await underWay
-      underWay = write(response, buffer.subarray(0, count))
+      underWay = write(response, ...chunks)
       underWay.catch(() => {})
       position += count
       sent(count)
@@ -84,17 +96,21 @@ export async function pumpChunks(
   if (!begun) begin()
 }
 
-/** Resolves when the kernel has taken the bytes; rejects with `ClientGone` when the client left. */
-export function write(response: ServerResponse, bytes: Uint8Array | string): Promise<void> {
+/** Resolves when the kernel has taken the bytes, in one call where it can; rejects with `ClientGone` when the client left. */
+export function write(response: ServerResponse, ...chunks: (Uint8Array | string)[]): Promise<void> {
   return new Promise((resolve, reject) => {
     const gone = () => reject(new ClientGone())
     if (response.destroyed) return gone()
+    const last = chunks.pop() ?? ''
     response.once('close', gone)
-    response.write(bytes, (error) => {
+    response.cork()
+    for (const chunk of chunks) response.write(chunk)
+    response.write(last, (error) => {
       response.off('close', gone)
       if (error) gone()
       else resolve()
     })
+    response.uncork()
   })
 }
 

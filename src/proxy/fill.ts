@@ -1,8 +1,8 @@
 import { pathOf } from '../caching/cache-key.js'
 import { field, type RawHeaders } from '../caching/headers.js'
-import { type Expectation, expectation, violated } from '../caching/integrity.js'
+import { type Expectation, expectation, promisedDigests, violated } from '../caching/integrity.js'
 import type { ByteRange } from '../caching/preconditions.js'
-import type { Digest, ResponseHead, StoredRecord, StoredResponse } from '../caching/record.js'
+import type { ResponseHead, StoredRecord, StoredResponse } from '../caching/record.js'
 import type { Repository } from '../caching/repository.js'
 import { storable, storedHeaders } from '../caching/storable.js'
 import { conditionalHeaders, freshened, matches304 } from '../caching/validation.js'
@@ -172,12 +172,12 @@ function grow(deps: FillDeps, job: FillJob, epoch: number, response: SourceRespo
   }
   const size = response.framing === 'length' ? contentLength(headers) : undefined
   const expected = expectation(response)
-  const body = deps.store.stage(size, expected.md5 === undefined ? ['sha256'] : ['sha256', 'md5'])
+  const body = deps.store.stage(size, promisedDigests(expected))
   progress.body = body
   let arrived = false
-  const rest = receive(deps, job, response, body, expected).then(async (digest) => {
+  const rest = receive(deps, job, response, body, expected).then(async (proven) => {
     arrived = true
-    if (digest) await publish(deps, job, { epoch, head, digest, body })
+    if (proven) await publish(deps, job, { epoch, head, body })
     // Not awaited: a failed fill must take no more joiners while its file goes.
     body.release().catch((error) => deps.log.error({ err: error, key: job.key }, 'cannot remove a staged file'))
   })
@@ -192,44 +192,49 @@ function grow(deps: FillDeps, job: FillJob, epoch: number, response: SourceRespo
   return { head: { kind: 'growing', growing }, rest }
 }
 
-/** Takes the body in and checks it (U4). Resolves with its digest if it is to be stored; followers hear of a failure. */
+/** Takes the body in and checks it (U4). Resolves with whether it is to be stored; followers hear of a failure. */
 async function receive(
   { metrics, log }: FillDeps,
   job: FillJob,
   response: SourceResponse,
   body: StagedBody,
   expected: Expectation,
-): Promise<Digest | undefined> {
+): Promise<boolean> {
   const repository = job.repository.name
   try {
     for await (const chunk of response.body) await body.append(chunk)
-    const { sha256 = '', md5 } = await body.digests()
-    const broken = violated(expected, { length: body.received, sha256, ...(md5 !== undefined && { md5 }) })
+    const hasPromise = promisedDigests(expected).length > 0
+    const broken = violated(expected, { length: body.received, ...(hasPromise && (await body.digests())) })
     if (broken) throw new LarderError('INTEGRITY_MISMATCH', `the body is not what its head promised: ${broken}`)
     await body.seal()
-    const proven = response.framing !== 'close' || expected.md5 !== undefined || expected.sha256 !== undefined
+    const proven = response.framing !== 'close' || hasPromise
     metrics.fills.inc({ repository, result: proven ? 'complete' : 'unproven' })
-    return proven ? `sha256:${sha256}` : undefined
+    return proven
   } catch (error) {
     const fault = isLarderError(error) ? error : new LarderError('INTERNAL', 'a fill failed', { cause: error })
     body.fail(fault)
     metrics.fills.inc({ repository, result: 'failed' })
     log.error({ err: fault, code: fault.code, repository, key: job.key }, 'fill failed')
-    return undefined
+    return false
   }
 }
 
 interface Received {
   readonly epoch: number
   readonly head: ResponseHead
-  readonly digest: Digest
   readonly body: StagedBody
 }
 
 async function publish({ store, log }: FillDeps, job: FillJob, received: Received): Promise<void> {
   try {
     const { key, repository } = job
-    const published = await store.publish({ ...received, key, remote: repository.remotes[0] })
+    const { sha256 } = await received.body.digests()
+    const published = await store.publish({
+      ...received,
+      key,
+      remote: repository.remotes[0],
+      digest: `sha256:${sha256}`,
+    })
     if (!published) log.info({ key }, 'not stored: the key was removed while it was fetched')
   } catch (error) {
     log.error({ err: error, key: job.key }, 'cannot store a response')

@@ -1,13 +1,9 @@
 import { setMaxListeners } from 'node:events'
-import { pathOf } from '../caching/cache-key.js'
 import type { CacheOutcome } from '../caching/cache-status.js'
-import { answersToo, requestFacts } from '../caching/decide.js'
-import { freshness } from '../caching/freshness.js'
+import { requestFacts } from '../caching/decide.js'
 import { field, type RawHeaders } from '../caching/headers.js'
-import type { ResponseHead, StoredResponse } from '../caching/record.js'
-import { storable } from '../caching/storable.js'
+import type { StoredResponse } from '../caching/record.js'
 import { conditionalHeaders, freshened, matches304, sameVersion } from '../caching/validation.js'
-import { selecting, varyNames } from '../caching/vary.js'
 import { isLarderError, LarderError } from '../errors.js'
 import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics.js'
@@ -16,34 +12,16 @@ import type { Upstream } from '../upstream/upstream.js'
 import type { Ask } from './ask.js'
 import { createCollapse } from './collapse.js'
 import { redated } from './dated.js'
+import { createFallback } from './fallback.js'
 import { type Fill, isSuccess, startFill } from './fill.js'
 import { askHead, type HeadAnswer } from './head.js'
-import { classifyRefusal, sparesCopy } from './refusal.js'
+import { chooses, flightKey, mayAnswer, sharesHead } from './joining.js'
+import { forwarded, type Obtained, type Wanted } from './obtained.js'
 import { remoteSource } from './remote-source.js'
-import { carriesCredentials, credentialFields, upstreamHeaders } from './request-headers.js'
-import { growingArtifact, headArtifact, passingArtifact, type Resolution } from './resolution.js'
+import { carriesCredentials, upstreamHeaders } from './request-headers.js'
+import { growingArtifact, headArtifact, passingArtifact } from './resolution.js'
 import { createShortMemory } from './short-memory.js'
 import type { SourceResponse } from './source.js'
-
-/** What is wanted of the remote, and what there is to fall back on. */
-export interface Wanted {
-  readonly why: 'uri-miss' | 'vary-miss' | 'stale' | 'request' | 'bypass'
-  /** What is stored and may not answer by itself. */
-  readonly stored: StoredResponse | undefined
-  /** To be validated, where the remote may say that it is still good. */
-  readonly validate: StoredResponse | undefined
-  /** May be served if the remote is in trouble (K3). */
-  readonly spare: StoredResponse | undefined
-  /** The request fields (lower case) that are known to choose among this key's variants. */
-  readonly varied: readonly string[]
-}
-
-type Obtained =
-  | Resolution
-  /** A stored response to serve: validated just now, stored by another fill, or the spare copy. */
-  | { readonly kind: 'stored'; readonly stored: StoredResponse; readonly cache: CacheOutcome }
-  /** Something newer is stored, which can't answer as it is: to be looked up and decided about. */
-  | { readonly kind: 'renewed' }
 
 export interface ObtainDeps {
   readonly store: ArtifactStore
@@ -72,12 +50,11 @@ interface HeadFlight {
 
 /** Seconds a key is fetched by each client for itself, once its response could not be shared (C6). */
 const uncacheableFor = 120
-/** Seconds a stale copy is served without asking again, after its remote was in trouble (K3). */
-const troubleFor = 10
 
 export function createObtain(deps: ObtainDeps): Obtain {
   const { store, upstream, metrics, userAgent, via, log } = deps
   const memory = createShortMemory()
+  const { refused, troubled, noteTrouble } = createFallback(memory)
   const fills = createCollapse<Fill>()
   const heads = createCollapse<HeadFlight>()
   const stopping = new AbortController()
@@ -92,7 +69,7 @@ export function createObtain(deps: ObtainDeps): Obtain {
   }
 
   const joinFill = (ask: Ask, wanted: Wanted) =>
-    fills.join(flightKey(ask, wanted), () =>
+    fills.join(flightKey(ask, wanted.varied), () =>
       startFill(deps, {
         repository: ask.repository,
         key: ask.key,
@@ -165,7 +142,7 @@ export function createObtain(deps: ObtainDeps): Obtain {
 
   /** HEAD of what is not here: the head of a fill under way, else the remote's, shared by all who ask meanwhile (C4). */
   const head = async (ask: Ask, wanted: Wanted): Promise<Obtained> => {
-    const key = flightKey(ask, wanted)
+    const key = flightKey(ask, wanted.varied)
     const fill = wanted.why === 'bypass' ? undefined : fills.get(key)
     if (fill) return follow(ask, wanted, fill, true)
     const headers = [...headersOf(ask), ...(wanted.validate ? conditionalHeaders(wanted.validate) : [])]
@@ -196,30 +173,6 @@ export function createObtain(deps: ObtainDeps): Obtain {
 
   const unstored = (ask: Ask, error: unknown) => log.error({ err: error, key: ask.key }, 'cannot store a validation')
 
-  /** A status that brings no artifact: the spare copy steps in, or the client hears of it (C9, K3, K4). */
-  const refused = (ask: Ask, wanted: Wanted, status: number, headers: RawHeaders): Obtained => {
-    const { negative, keepOnUpstreamMissing } = ask.repository.caching
-    const refusal = classifyRefusal(status, headers)
-    if (wanted.spare && sparesCopy(refusal, keepOnUpstreamMissing)) return spare(ask, wanted, wanted.spare, status)
-    const cache = { outcome: 'error', ...forwarded(wanted), fwdStatus: status } as const
-    if (refusal.kind !== 'absent') return { ...refusal, cache }
-    if (!carriesCredentials(ask.forwarded)) {
-      memory.note(ask.key, { kind: 'negative', status }, status === 403 ? negative.forbiddenTtl : negative.ttl)
-    }
-    return { ...refusal, cache: { ...cache, outcome: 'miss' } }
-  }
-
-  const troubled = (ask: Ask, wanted: Wanted, error: LarderError): Obtained =>
-    wanted.spare
-      ? spare(ask, wanted, wanted.spare, error.status)
-      : { kind: 'trouble', error, cache: { outcome: 'error', ...forwarded(wanted), detail: error.code } }
-
-  const spare = (ask: Ask, wanted: Wanted, stored: StoredResponse, fwdStatus: number | undefined): Obtained => {
-    if (ask.repository.profile === 'artifact') memory.note(ask.key, { kind: 'trouble' }, troubleFor)
-    const cache = { outcome: 'stale', ...forwarded(wanted), ...(fwdStatus !== undefined && { fwdStatus }) } as const
-    return { kind: 'stored', stored, cache }
-  }
-
   return {
     async answer(ask, wanted) {
       const known = memory.get(ask.key)
@@ -240,11 +193,11 @@ export function createObtain(deps: ObtainDeps): Obtain {
       if (collapsed) return
       void flight.head.then(
         (answer) => {
-          if (answer.kind === 'refused') memory.note(ask.key, { kind: 'trouble' }, troubleFor)
+          if (answer.kind === 'refused') noteTrouble(ask.key)
           if (answer.kind === 'unshared') answer.response.discard()
         },
         (error) => {
-          memory.note(ask.key, { kind: 'trouble' }, troubleFor)
+          noteTrouble(ask.key)
           log.warn({ err: error, key: ask.key }, 'could not validate a stale response behind its answer')
         },
       )
@@ -256,31 +209,10 @@ export function createObtain(deps: ObtainDeps): Obtain {
   }
 }
 
-/** One flight per key and, where `Vary` is known to choose, per choice; nobody is answered by another's credentials. */
-const flightKey = (ask: Ask, { varied }: Wanted) => {
-  const names = carriesCredentials(ask.forwarded) ? [...varied, ...credentialFields] : varied
-  return names.length === 0 ? ask.key : `${ask.key}\n${JSON.stringify(selecting(names, ask.forwarded))}`
-}
-
-/** Whether what another request brought answers this one; an artifact is shared whenever its fill is joined (C6). */
-const mayAnswer = (head: ResponseHead, { now, request, repository: { profile, caching }, target }: Ask) =>
-  profile === 'artifact' ||
-  answersToo(freshness(head, pathOf(target), caching), requestFacts(request.headers, caching), now)
-
 const renewed = async ({ done }: Fill): Promise<Obtained> => {
   await done
   return { kind: 'renewed' }
 }
-
-/** Whether a response chosen by these fields answers this request too (RFC 9111 §4.1). */
-const chooses = (chosenBy: StoredResponse['selecting'], ask: Ask) => {
-  const ours = selecting(Object.keys(chosenBy), ask.forwarded)
-  return Object.entries(chosenBy).every(([name, value]) => ours[name] === value)
-}
-
-const sharesHead = (ask: Ask, headers: RawHeaders, answer: HeadAnswer) =>
-  varyNames(answer.headers).length === 0 &&
-  (answer.status !== 200 || storable({ headers }, answer, pathOf(ask.target), ask.repository.caching).store)
 
 /** A plain shared cache passes whatever the remote says; an artifact is a success. */
 const passes = ({ repository }: Ask, status: number) => repository.profile === 'rfc9111' || isSuccess(status)
@@ -288,8 +220,6 @@ const passes = ({ repository }: Ask, status: number) => repository.profile === '
 const sameResponse = (stored: StoredResponse, headers: RawHeaders) => sameVersion(stored.headers, headers)
 const never = () => false
 const nothing = () => {}
-
-const forwarded = ({ why }: Wanted) => ({ fwd: why })
 
 const revalidated = (wanted: Wanted, fwdStatus: number, collapsed: boolean): CacheOutcome => ({
   outcome: 'revalidated',

@@ -8,7 +8,8 @@ import { canValidate } from '../caching/validation.js'
 import { selectVariant } from '../caching/vary.js'
 import { LarderError } from '../errors.js'
 import { type ArtifactRequest, Ask } from './ask.js'
-import { createObtain, type ObtainDeps, type Wanted } from './obtain.js'
+import { createObtain, type ObtainDeps } from './obtain.js'
+import type { Wanted } from './obtained.js'
 import { type Resolution, storedArtifact } from './resolution.js'
 
 /** Answers requests for artifacts: from the store, by a fill, or with the reason why not. */

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache'
+import type { Algorithm } from '../caching/integrity.js'
 import type { Digest, StoredBody, StoredRecord, StoredResponse } from '../caching/record.js'
 import { withVariant } from '../caching/vary.js'
 import type { BlobStore, OpenBody } from './blob-store.js'
-import type { Algorithm } from './digester.js'
 import type { RecordStore, StoreTotals } from './record-store.js'
 import type { SharedCache } from './shared-cache.js'
 import { createSharing } from './sharing.js'
@@ -12,7 +12,7 @@ import type { StagedBody, Staging } from './staging.js'
 export interface ArtifactStore {
   /** The record or its tombstone; at once where it is in memory. */
   lookup(key: string): StoredRecord | undefined | Promise<StoredRecord | undefined>
-  stage(length: number | undefined, algorithms: readonly Algorithm[]): StagedBody
+  stage(length: number | undefined, promised: readonly Algorithm[]): StagedBody
   /** Makes a sealed body durable, then the record that names it (D2). False if the key was removed after `epoch` (K5). */
   publish(publication: Publication): Promise<boolean>
   /** Replaces a variant's head after a validation, if it is still there. */
@@ -114,7 +114,7 @@ export function createArtifactStore({
       return lookup
     },
 
-    stage: (length, algorithms) => staging.create(length, algorithms),
+    stage: (length, promised) => staging.create(length, promised),
 
     async publish({ key, remote, epoch, head, digest, body }) {
       const { inline, received: size } = body

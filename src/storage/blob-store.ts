@@ -26,5 +26,7 @@ export interface BlobStore {
 export interface OpenBody {
   /** Fills `into` from `position` (bytes); returns how many came, 0 at the end. Throws where the body can't be completed. */
   read(into: Uint8Array, position: number): Promise<number>
+  /** What there is in memory anyway of the bytes from `position` to `end` (exclusive), to be sent as it is; else nothing. */
+  peek?(position: number, end: number): readonly Uint8Array[]
   close(): void
 }

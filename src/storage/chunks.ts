@@ -47,3 +47,15 @@ export function copyOut(chunks: readonly Uint8Array[], into: Uint8Array, positio
   }
   return copied
 }
+
+/** Views of the chunks' bytes from `start` to `end` (exclusive); none of them empty. */
+export function slices(chunks: readonly Uint8Array[], start: number, end: number): Uint8Array[] {
+  const views: Uint8Array[] = []
+  let from = 0
+  for (const chunk of chunks) {
+    if (from >= end) break
+    if (start < Math.min(end, from + chunk.length)) views.push(chunk.subarray(Math.max(0, start - from), end - from))
+    from += chunk.length
+  }
+  return views
+}

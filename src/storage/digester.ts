@@ -1,9 +1,11 @@
 import { Worker } from 'node:worker_threads'
+import type { Algorithm } from '../caching/integrity.js'
 
-export type Algorithm = 'sha256' | 'md5'
-
-/** Digests in hex. */
-export type Digests = Partial<Readonly<Record<Algorithm, string>>>
+/** In hex. */
+export interface Digests {
+  readonly sha256: string
+  readonly md5?: string
+}
 
 /** Digests files while they grow, off the main thread: there each GiB would stop all answers for most of a second. */
 export interface Digester {
@@ -39,7 +41,7 @@ export function createDigester(): Digester {
   let worker: Worker | undefined
   let runs = 0
   /** By run; its calls are answered in order. */
-  const waiting = new Map<number, { resolve(digests: Digests): void; reject(error: Error): void }[]>()
+  const waiting = new Map<number, { resolve(digests: Digests | undefined): void; reject(error: Error): void }[]>()
 
   const hire = (): Worker => {
     const hired = new Worker(`(${work})()`, { eval: true })
@@ -47,7 +49,7 @@ export function createDigester(): Digester {
     hired.on('message', ({ run, digests, error }: Reply) => {
       const call = waiting.get(run)?.shift()
       if (error) call?.reject(error)
-      else call?.resolve(digests ?? {})
+      else call?.resolve(digests)
     })
     hired.on('error', (error) => {
       worker = undefined
@@ -65,7 +67,7 @@ export function createDigester(): Digester {
         worker.postMessage({ run, fd, algorithms, size, ask } satisfies Message)
       }
       const call = (ask: 'digests' | 'end', size: number) =>
-        new Promise<Digests>((resolve, reject) => {
+        new Promise<Digests | undefined>((resolve, reject) => {
           const calls = waiting.get(run) ?? []
           waiting.set(run, calls)
           calls.push({ resolve, reject })
@@ -73,7 +75,9 @@ export function createDigester(): Digester {
         })
       return {
         advance: (size) => post('advance', size),
-        digests: (size) => call('digests', size),
+        async digests(size) {
+          return (await call('digests', size)) as Digests
+        },
         async end() {
           await call('end', 0).catch(() => {})
           waiting.delete(run)
@@ -91,7 +95,7 @@ function work(): void {
   const { parentPort } = process.getBuiltinModule('node:worker_threads')
   const { createHash } = process.getBuiltinModule('node:crypto')
   const { readSync } = process.getBuiltinModule('node:fs')
-  const buffer = Buffer.allocUnsafeSlow(1024 * 1024)
+  const buffer = Buffer.allocUnsafeSlow(256 * 1024)
   const runs = new Map<number, { position: number; hashes: [Algorithm, import('node:crypto').Hash][] }>()
 
   const takeIn = ({ run, fd, algorithms, size }: Message) => {
@@ -112,7 +116,7 @@ function work(): void {
       if (ask === 'end') runs.delete(run)
       const state = ask === 'end' ? undefined : takeIn(message)
       const digests = ask === 'digests' && state?.hashes.map(([name, hash]) => [name, hash.copy().digest('hex')])
-      if (ask !== 'advance') parentPort.postMessage({ run, digests: digests ? Object.fromEntries(digests) : {} })
+      if (ask !== 'advance') parentPort.postMessage({ run, digests: digests && Object.fromEntries(digests) })
     } catch (error) {
       // A fault in advancing is met again, and told, when the digests are asked for.
       if (ask !== 'advance') parentPort.postMessage({ run, error })

@@ -3,28 +3,32 @@ import fs from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { Algorithm } from '../caching/integrity.js'
 import { inlineLimit } from '../caching/record.js'
 import { LarderError } from '../errors.js'
 import type { OpenBody } from './blob-store.js'
-import { copyOut, writeFully } from './chunks.js'
+import { copyOut, slices, writeFully } from './chunks.js'
 import { Descriptor } from './descriptor.js'
-import { type Algorithm, createDigester, type Digester, type DigestRun, type Digests } from './digester.js'
+import { createDigester, type Digester, type DigestRun, type Digests } from './digester.js'
 
 const openFile = promisify(fs.open)
 
 /** Bytes that may wait for the disk before the remote is told to wait. */
-const writeBacklog = 4 * 1024 * 1024
+const writeBacklog = 1 * 1024 * 1024
 
 /** The newest bytes are kept in memory, this many: who keeps up with the remote needs no file. */
-const recentLimit = 1024 * 1024
+const recentLimit = 256 * 1024
 
 /** The digester is told of this many new bytes at a time. */
-const digestStep = 1024 * 1024
+const digestStep = 4 * 1024 * 1024
 
 /** Bodies that are coming in: `<directory>/<uuid>`, one file each, nothing of value after a restart (D2). */
 export interface Staging {
-  /** `length` (bytes) where the remote tells it; `algorithms`: the digests that will be asked for. */
-  create(length: number | undefined, algorithms?: readonly Algorithm[]): StagedBody
+  /**
+   * `length` (bytes) where the remote tells it; `promised`: the digests its last byte waits for. With one, the body is
+   * digested while it comes in; else only when asked, off the way of those who wait for its bytes.
+   */
+  create(length: number | undefined, promised?: readonly Algorithm[]): StagedBody
   close(): void
 }
 
@@ -33,8 +37,7 @@ export async function openStaging(directory: string): Promise<Staging> {
   await mkdir(directory, { recursive: true })
   const digester = createDigester()
   return {
-    create: (length, algorithms = ['sha256']) =>
-      new StagedBody(join(directory, randomUUID()), length, algorithms, digester),
+    create: (length, promised = []) => new StagedBody(join(directory, randomUUID()), length, promised, digester),
     close: () => digester.close(),
   }
 }
@@ -59,14 +62,19 @@ export class StagedBody {
   #writing: Promise<void> | undefined
   #digesting: DigestRun | undefined
   #digested = 0
+  readonly #algorithms: readonly Algorithm[]
+  readonly #digestsAlong: boolean
   readonly #waiters = new Set<() => void>()
 
   constructor(
     readonly file: string,
     readonly length: number | undefined,
-    private readonly algorithms: readonly Algorithm[],
+    promised: readonly Algorithm[],
     private readonly digester: Digester,
-  ) {}
+  ) {
+    this.#algorithms = [...new Set<Algorithm>(['sha256', ...promised])]
+    this.#digestsAlong = promised.length > 0
+  }
 
   /** Bytes taken over so far. */
   get received(): number {
@@ -99,9 +107,9 @@ export class StagedBody {
     if (this.#queued > writeBacklog) await this.#writing
   }
 
-  /** The digests of all that was taken over so far. */
+  /** SHA-256 and the promised digests of all that was taken over so far. */
   async digests(): Promise<Digests> {
-    if (this.#recentFrom === 0) return Object.fromEntries(this.algorithms.map((name) => [name, this.#digestNow(name)]))
+    if (this.#recentFrom === 0) return this.#digestsNow()
     const size = this.#received
     await this.#writing
     if (this.#failure !== undefined) throw this.#failure
@@ -167,7 +175,12 @@ export class StagedBody {
       wake()
       this.#descriptor.release()
     }
-    return { read, close }
+    return { read, close, peek: (position, end) => (closed ? [] : this.#peek(position, end)) }
+  }
+
+  #peek(position: number, end: number): Uint8Array[] {
+    const to = Math.min(end, this.#visible)
+    return position < this.#recentFrom ? [] : slices(this.#recent, position - this.#recentFrom, to - this.#recentFrom)
   }
 
   #read(into: Uint8Array, position: number, length: number): number | Promise<number> {
@@ -206,21 +219,24 @@ export class StagedBody {
       gone += 1
     }
     this.#recent.splice(0, gone)
-    if (this.#recentFrom > 0 && this.#written - this.#digested >= digestStep) {
+    if (this.#digestsAlong && this.#recentFrom > 0 && this.#written - this.#digested >= digestStep) {
       this.#digested = this.#written
       this.#digestRun().advance(this.#written)
     }
   }
 
   #digestRun(): DigestRun {
-    this.#digesting ??= this.digester.start(this.#descriptor.fd, this.algorithms)
+    this.#digesting ??= this.digester.start(this.#descriptor.fd, this.#algorithms)
     return this.#digesting
   }
 
-  #digestNow(algorithm: Algorithm): string {
-    const hash = createHash(algorithm)
-    for (const chunk of this.#recent) hash.update(chunk)
-    return hash.digest('hex')
+  #digestsNow(): Digests {
+    const digest = (algorithm: Algorithm) => {
+      const hash = createHash(algorithm)
+      for (const chunk of this.#recent) hash.update(chunk)
+      return hash.digest('hex')
+    }
+    return { sha256: digest('sha256'), ...(this.#algorithms.includes('md5') && { md5: digest('md5') }) }
   }
 
   #wake(): void {

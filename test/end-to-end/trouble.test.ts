@@ -154,12 +154,12 @@ describe.skipIf(missing('curl').length > 0)(title('what never reaches the remote
     const reloaded = larder.log((line) => String(line.msg).includes('reload'), larder.logs.length)
     larder.signal('SIGHUP')
     await reloaded
-    expect((await get(url('/looping'))).status).toBe(502)
+    expect((await get(url('/looping'))).status).toBe(508)
     const turns = async () => {
       const lines = await larder.accessLog().catch(() => [])
       return lines.filter((line) => JSON.stringify(line).includes('/looping')).map(({ status }) => status)
     }
     await until(async () => (await turns()).length >= 2, 'both turns are logged')
-    expect(await turns()).toEqual([508, 502])
+    expect(await turns()).toEqual([508, 508])
   })
 })

@@ -88,7 +88,7 @@ export const remote = 'https://remote.example'
 
 /** A whole fill: staged, sealed, published, released. */
 export async function publish(store: ArtifactStore, key: string, bytes: Uint8Array, options: Published = {}) {
-  const staged = store.stage(bytes.length, ['sha256'])
+  const staged = store.stage(bytes.length, [])
   const { body: _, ...head } = response({ digest: digestOf(bytes), size: bytes.length }, options.head)
   try {
     await staged.append(bytes)

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { withoutFirst } from '../../src/storage/chunks.js'
+import { slices, withoutFirst } from '../../src/storage/chunks.js'
 
 it.each([
   ['nothing written', 0, ['abc', 'de', 'f']],
@@ -15,4 +15,18 @@ it.each([
 
 it('nothing is left of empty chunks', () => {
   expect(withoutFirst([Buffer.alloc(0), Buffer.alloc(0)], 0)).toEqual([])
+})
+
+it.each([
+  ['all', 0, 6, ['abc', 'de', 'f']],
+  ['beyond the end', 0, 99, ['abc', 'de', 'f']],
+  ['within one chunk', 1, 2, ['b']],
+  ['across chunks', 2, 4, ['c', 'd']],
+  ['from a boundary', 3, 5, ['de']],
+  ['nothing, inside a chunk', 1, 1, []],
+  ['nothing, at a boundary', 3, 3, []],
+  ['an end before the start', 4, 2, []],
+])('views without copying: %s', (_, start, end, expected) => {
+  const chunks = ['abc', 'de', 'f'].map((text) => Buffer.from(text))
+  expect(slices(chunks, start, end).map((chunk) => Buffer.from(chunk).toString())).toEqual(expected)
 })

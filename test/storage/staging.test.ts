@@ -249,6 +249,19 @@ describe('C6: followers', () => {
     await expect(follow(body).read(Buffer.alloc(1000), 0)).rejects.toThrow('not open')
   })
 
+  it('C7: what is peeked at in memory stops before the last byte too, until it is sealed', async () => {
+    const bytes = noise(1000)
+    const body = await received(bytes, 1000)
+    const follower = follow(body)
+    const peeked = (position: number, end = 1000) => Buffer.concat([...(follower.peek?.(position, end) ?? [])])
+    expectBytes(peeked(10), bytes.subarray(10, 999))
+    expectBytes(peeked(10, 20), bytes.subarray(10, 20))
+    expect(follower.peek?.(999, 1000)).toEqual([])
+    await body.seal()
+    expectBytes(peeked(999), bytes.subarray(999))
+    expect(follower.peek?.(1000, 2000)).toEqual([])
+  })
+
   it('until the writer has let go, one can still join', async () => {
     const bytes = noise(100_000)
     const body = await received(bytes, bytes.length)

@@ -1,0 +1,49 @@
+import type { RawHeaders } from '../caching/headers.js'
+import type { StoredResponse } from '../caching/record.js'
+import type { LarderError } from '../errors.js'
+import type { Ask } from './ask.js'
+import { forwarded, type Obtained, type Wanted } from './obtained.js'
+import { classifyRefusal, sparesCopy } from './refusal.js'
+import { carriesCredentials } from './request-headers.js'
+import type { ShortMemory } from './short-memory.js'
+
+/** Seconds a stale copy is served without asking again, after its remote was in trouble (K3). */
+const troubleFor = 10
+
+/** What it comes to when the remote brings no artifact; remembered for a little while (K3, K4). */
+export interface Fallback {
+  /** A status that brings no artifact: the spare copy steps in, or the client hears of it (C9). */
+  refused(ask: Ask, wanted: Wanted, status: number, headers: RawHeaders): Obtained
+  /** No answer at all. */
+  troubled(ask: Ask, wanted: Wanted, error: LarderError): Obtained
+  noteTrouble(key: string): void
+}
+
+export function createFallback(memory: ShortMemory): Fallback {
+  const noteTrouble = (key: string) => memory.note(key, { kind: 'trouble' }, troubleFor)
+
+  const refused = (ask: Ask, wanted: Wanted, status: number, headers: RawHeaders): Obtained => {
+    const { negative, keepOnUpstreamMissing } = ask.repository.caching
+    const refusal = classifyRefusal(status, headers)
+    if (wanted.spare && sparesCopy(refusal, keepOnUpstreamMissing)) return spare(ask, wanted, wanted.spare, status)
+    const cache = { outcome: 'error', ...forwarded(wanted), fwdStatus: status } as const
+    if (refusal.kind !== 'absent') return { ...refusal, cache }
+    if (!carriesCredentials(ask.forwarded)) {
+      memory.note(ask.key, { kind: 'negative', status }, status === 403 ? negative.forbiddenTtl : negative.ttl)
+    }
+    return { ...refusal, cache: { ...cache, outcome: 'miss' } }
+  }
+
+  const troubled = (ask: Ask, wanted: Wanted, error: LarderError): Obtained =>
+    wanted.spare
+      ? spare(ask, wanted, wanted.spare, error.status)
+      : { kind: 'trouble', error, cache: { outcome: 'error', ...forwarded(wanted), detail: error.code } }
+
+  const spare = (ask: Ask, wanted: Wanted, stored: StoredResponse, fwdStatus: number | undefined): Obtained => {
+    if (ask.repository.profile === 'artifact') noteTrouble(ask.key)
+    const cache = { outcome: 'stale', ...forwarded(wanted), ...(fwdStatus !== undefined && { fwdStatus }) } as const
+    return { kind: 'stored', stored, cache }
+  }
+
+  return { refused, troubled, noteTrouble }
+}

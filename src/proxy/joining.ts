@@ -1,0 +1,34 @@
+import { pathOf } from '../caching/cache-key.js'
+import { answersToo, requestFacts } from '../caching/decide.js'
+import { freshness } from '../caching/freshness.js'
+import type { RawHeaders } from '../caching/headers.js'
+import type { ResponseHead, StoredResponse } from '../caching/record.js'
+import { storable } from '../caching/storable.js'
+import { selecting, varyNames } from '../caching/vary.js'
+import type { Ask } from './ask.js'
+import type { HeadAnswer } from './head.js'
+import { carriesCredentials, credentialFields } from './request-headers.js'
+
+/** Who may share a flight, and what it brings (C6). */
+
+/** One flight per key and, where `Vary` is known to choose, per choice; nobody is answered by another's credentials. */
+export const flightKey = (ask: Ask, varied: readonly string[]) => {
+  const names = carriesCredentials(ask.forwarded) ? [...varied, ...credentialFields] : varied
+  return names.length === 0 ? ask.key : `${ask.key}\n${JSON.stringify(selecting(names, ask.forwarded))}`
+}
+
+/** Whether what another request brought answers this one; an artifact is shared whenever its fill is joined (C6). */
+export const mayAnswer = (head: ResponseHead, { now, request, repository: { profile, caching }, target }: Ask) =>
+  profile === 'artifact' ||
+  answersToo(freshness(head, pathOf(target), caching), requestFacts(request.headers, caching), now)
+
+/** Whether a response chosen by these fields answers this request too (RFC 9111 §4.1). */
+export const chooses = (chosenBy: StoredResponse['selecting'], ask: Ask) => {
+  const ours = selecting(Object.keys(chosenBy), ask.forwarded)
+  return Object.entries(chosenBy).every(([name, value]) => ours[name] === value)
+}
+
+/** Whether a HEAD's answer is good for others than who asked. */
+export const sharesHead = (ask: Ask, headers: RawHeaders, answer: HeadAnswer) =>
+  varyNames(answer.headers).length === 0 &&
+  (answer.status !== 200 || storable({ headers }, answer, pathOf(ask.target), ask.repository.caching).store)
