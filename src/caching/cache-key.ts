@@ -92,6 +92,12 @@ function parameterName(parameter: string): string {
 
 export const cacheKey = (repository: string, target: string): string => repository + target
 
+/** The key as a log may have it (O3): values of the query may be signatures. */
+export const keyForLog = (key: string): string => {
+  const { path, query } = split(key)
+  return query === '' ? key : `${path}?${query.replace(/=[^&]*/g, '=')}`
+}
+
 /** What globs are matched against: no leading slash, no query. */
 export const pathOf = (target: string): string => split(target).path.slice(1)
 

@@ -32,6 +32,11 @@ export class Ask {
     return this.repository.remotes[0]
   }
 
+  /** The key at this remote: what was learnt of another, before a reload, says nothing of it. */
+  get remoteKey(): string {
+    return `${this.remote}\n${this.key}`
+  }
+
   /** The client's fields that go to the remote; worked out only where a miss or a `Vary` needs them. */
   get forwarded(): RawHeaders {
     this.#forwarded ??= forwardedHeaders(this.request.headers, this.repository.forwardRequestHeaders)

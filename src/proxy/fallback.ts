@@ -29,7 +29,7 @@ export function createFallback(memory: ShortMemory): Fallback {
     const cache = { outcome: 'error', ...forwarded(wanted), fwdStatus: status } as const
     if (refusal.kind !== 'absent') return { ...refusal, cache }
     if (!carriesCredentials(ask.forwarded)) {
-      memory.note(ask.key, { kind: 'negative', status }, status === 403 ? negative.forbiddenTtl : negative.ttl)
+      memory.note(ask.remoteKey, { kind: 'negative', status }, status === 403 ? negative.forbiddenTtl : negative.ttl)
     }
     return { ...refusal, cache: { ...cache, outcome: 'miss' } }
   }
@@ -40,7 +40,7 @@ export function createFallback(memory: ShortMemory): Fallback {
       : { kind: 'trouble', error, cache: { outcome: 'error', ...forwarded(wanted), detail: error.code } }
 
   const spare = (ask: Ask, wanted: Wanted, stored: StoredResponse, fwdStatus: number | undefined): Obtained => {
-    if (ask.repository.profile === 'artifact') noteTrouble(ask.key)
+    if (ask.repository.profile === 'artifact') noteTrouble(ask.remoteKey)
     const cache = { outcome: 'stale', ...forwarded(wanted), ...(fwdStatus !== undefined && { fwdStatus }) } as const
     return { kind: 'stored', stored, cache }
   }

@@ -14,7 +14,7 @@ import { carriesCredentials, credentialFields } from './request-headers.js'
 /** One flight per key and, where `Vary` is known to choose, per choice; nobody is answered by another's credentials. */
 export const flightKey = (ask: Ask, varied: readonly string[]) => {
   const names = carriesCredentials(ask.forwarded) ? [...varied, ...credentialFields] : varied
-  return names.length === 0 ? ask.key : `${ask.key}\n${JSON.stringify(selecting(names, ask.forwarded))}`
+  return names.length === 0 ? ask.remoteKey : `${ask.remoteKey}\n${JSON.stringify(selecting(names, ask.forwarded))}`
 }
 
 /** Whether what another request brought answers this one; an artifact is shared whenever its fill is joined (C6). */

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { keyForLog } from '../caching/cache-key.js'
 import type { CacheOutcome } from '../caching/cache-status.js'
 import { requestFacts } from '../caching/decide.js'
 import { field, type RawHeaders } from '../caching/headers.js'
@@ -61,7 +62,7 @@ export function createObtain(deps: ObtainDeps): Obtain {
   // Every fill listens to it: many are no leak.
   setMaxListeners(0, stopping.signal)
 
-  const sourceOf = ({ repository, target }: Ask) => remoteSource({ upstream, repository, target, metrics })
+  const sourceOf = ({ repository, target }: Ask) => remoteSource({ upstream, repository, target, metrics, log })
 
   const headersOf = (ask: Ask) => {
     const theirs = field(ask.request.headers, 'via')
@@ -97,7 +98,7 @@ export function createObtain(deps: ObtainDeps): Obtain {
     switch (answer.kind) {
       case 'growing': {
         const { selecting: chosenBy } = answer.growing.head
-        if (collapsed && !chooses(chosenBy, ask)) return get(ask, { ...wanted, varied: Object.keys(chosenBy) })
+        if (collapsed && !chooses(chosenBy, ask)) return get(ask, { ...wanted, varied: variedToo(wanted, chosenBy) })
         if (collapsed && !mayAnswer(answer.growing.head, ask)) {
           return answer.growing.arrived() ? renewed(fill) : alone(ask, wanted)
         }
@@ -115,7 +116,7 @@ export function createObtain(deps: ObtainDeps): Obtain {
       case 'refused':
         return refused(ask, wanted, answer.status, answer.headers)
       case 'unshared':
-        if (answer.lasting) memory.note(ask.key, { kind: 'uncacheable' }, uncacheableFor)
+        if (answer.lasting) memory.note(ask.remoteKey, { kind: 'uncacheable' }, uncacheableFor)
         return collapsed ? alone(ask, wanted) : pass(ask, wanted, answer.response)
     }
   }
@@ -127,7 +128,9 @@ export function createObtain(deps: ObtainDeps): Obtain {
     const response = await sourceOf(ask)
       .open({ method: 'GET', headers: headersOf(ask), signal: ask.request.leaving() })
       .catch(faultOf)
-    return response instanceof LarderError ? troubled(ask, bypass, response) : pass(ask, bypass, response)
+    if (!(response instanceof LarderError)) return pass(ask, bypass, response)
+    // Cut off by the client itself, it says nothing of the remote.
+    return troubled(ask, ask.request.leaving().aborted ? { ...bypass, spare: undefined } : bypass, response)
   }
 
   const pass = (ask: Ask, wanted: Wanted, response: SourceResponse): Obtained => {
@@ -145,15 +148,18 @@ export function createObtain(deps: ObtainDeps): Obtain {
     const key = flightKey(ask, wanted.varied)
     const fill = wanted.why === 'bypass' ? undefined : fills.get(key)
     if (fill) return follow(ask, wanted, fill, true)
-    const headers = [...headersOf(ask), ...(wanted.validate ? conditionalHeaders(wanted.validate) : [])]
-    const inquire = () => askHead(sourceOf(ask), headers, wanted.spare && 1)
+    const plain = headersOf(ask)
+    const headers = [...plain, ...(wanted.validate ? conditionalHeaders(wanted.validate) : [])]
+    const inquire = (fields: RawHeaders) => askHead(sourceOf(ask), fields, wanted.spare && 1)
     const { flight, collapsed } = heads.join(key, () => {
-      const answer = inquire()
+      const answer = inquire(headers)
       return { answer, done: answer.then(nothing, nothing) }
     })
     let answer = await flight.answer.catch(faultOf)
-    if (collapsed && !(answer instanceof LarderError) && !sharesHead(ask, headers, answer)) {
-      answer = await inquire().catch(faultOf)
+    if (!(answer instanceof LarderError)) {
+      // A 304 about another response than ours says nothing of what there is.
+      if (answer.status === 304 && !isAbout(answer, wanted)) answer = await inquire(plain).catch(faultOf)
+      else if (collapsed && !sharesHead(ask, headers, answer)) answer = await inquire(headers).catch(faultOf)
     }
     return answer instanceof LarderError ? troubled(ask, wanted, answer) : headAnswered(ask, wanted, answer, collapsed)
   }
@@ -171,16 +177,17 @@ export function createObtain(deps: ObtainDeps): Obtain {
     return { kind: 'artifact', artifact: headArtifact(answer), cache }
   }
 
-  const unstored = (ask: Ask, error: unknown) => log.error({ err: error, key: ask.key }, 'cannot store a validation')
+  const unstored = (ask: Ask, error: unknown) =>
+    log.error({ err: error, key: keyForLog(ask.key) }, 'cannot store a validation')
 
   return {
     async answer(ask, wanted) {
-      const known = memory.get(ask.key)
+      const known = memory.get(ask.remoteKey)
       if (known?.kind === 'trouble' && wanted.spare) {
         return { kind: 'stored', stored: wanted.spare, cache: { outcome: 'stale' } }
       }
       if (known?.kind === 'negative' && !wanted.spare && !carriesCredentials(ask.forwarded)) {
-        const cache = { outcome: 'negative', ttl: memory.secondsLeft(ask.key) } as const
+        const cache = { outcome: 'negative', ttl: memory.secondsLeft(ask.remoteKey) } as const
         return { kind: 'absent', status: known.status, cache }
       }
       if (known?.kind === 'uncacheable') return alone(ask, wanted)
@@ -188,17 +195,17 @@ export function createObtain(deps: ObtainDeps): Obtain {
     },
 
     revalidate(ask, wanted) {
-      if (memory.get(ask.key)?.kind === 'trouble') return
+      if (memory.get(ask.remoteKey)?.kind === 'trouble') return
       const { flight, collapsed } = joinFill(ask, wanted)
       if (collapsed) return
       void flight.head.then(
         (answer) => {
-          if (answer.kind === 'refused') noteTrouble(ask.key)
+          if (answer.kind === 'refused') refused(ask, wanted, answer.status, answer.headers)
           if (answer.kind === 'unshared') answer.response.discard()
         },
         (error) => {
-          noteTrouble(ask.key)
-          log.warn({ err: error, key: ask.key }, 'could not validate a stale response behind its answer')
+          noteTrouble(ask.remoteKey)
+          log.warn({ err: error, key: keyForLog(ask.key) }, 'could not validate a stale response behind its answer')
         },
       )
     },
@@ -216,6 +223,13 @@ const renewed = async ({ done }: Fill): Promise<Obtained> => {
 
 /** A plain shared cache passes whatever the remote says; an artifact is a success. */
 const passes = ({ repository }: Ask, status: number) => repository.profile === 'rfc9111' || isSuccess(status)
+
+/** None is forgotten: where a remote's `Vary` changes, two flights would send a request to each other for ever. */
+const variedToo = ({ varied }: Wanted, chosenBy: StoredResponse['selecting']) =>
+  [...new Set([...varied, ...Object.keys(chosenBy)])].sort()
+
+const isAbout = (notModified: HeadAnswer, { validate }: Wanted) =>
+  validate !== undefined && matches304(validate, notModified.headers)
 
 const sameResponse = (stored: StoredResponse, headers: RawHeaders) => sameVersion(stored.headers, headers)
 const never = () => false

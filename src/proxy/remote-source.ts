@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { keyForLog } from '../caching/cache-key.js'
 import { field, type RawHeaders } from '../caching/headers.js'
 import { parseHttpDate } from '../caching/http-date.js'
 import { contentRange } from '../caching/integrity.js'
 import type { Repository } from '../caching/repository.js'
 import { type ErrorCode, isLarderError, LarderError } from '../errors.js'
+import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { Upstream, UpstreamResponse } from '../upstream/upstream.js'
 import type { BodySource, SourceRequest } from './source.js'
@@ -18,10 +20,11 @@ export interface RemoteSourceOptions {
   readonly repository: Repository
   readonly target: string
   readonly metrics: Metrics
+  readonly log: Logger
 }
 
 /** The repository's remote as a source: transient trouble is retried (U2), cut bodies are resumed (U3). */
-export function remoteSource({ upstream, repository, target, metrics }: RemoteSourceOptions): BodySource {
+export function remoteSource({ upstream, repository, target, metrics, log }: RemoteSourceOptions): BodySource {
   const policy = repository.upstream
   const remote = repository.remotes[0]
 
@@ -49,6 +52,16 @@ export function remoteSource({ upstream, repository, target, metrics }: RemoteSo
   /** A plain shared cache passes the remote's statuses on; only `artifact` heals them. */
   const isTransient = (status: number) => repository.profile === 'artifact' && transientStatuses.has(status)
 
+  /** What the client hears is a code; the operator needs the reason. */
+  const tell = ({ method, signal }: SourceRequest, tried: number, result: UpstreamResponse | LarderError) => {
+    if (signal?.aborted) return
+    const said = result instanceof LarderError ? { err: result, code: result.code } : { status: result.status }
+    log.warn(
+      { repository: repository.name, remote, method, target: keyForLog(target), tried, ...said },
+      'remote in trouble',
+    )
+  }
+
   const persist = async (request: SourceRequest): Promise<UpstreamResponse> => {
     const attempts = request.attempts ?? policy.retry.attempts
     const until = Date.now() + policy.retry.budget
@@ -57,6 +70,7 @@ export function remoteSource({ upstream, repository, target, metrics }: RemoteSo
       const again = result instanceof LarderError ? transientFaults.has(result.code) : isTransient(result.status)
       const wait = pause(tried, result)
       if (!again || tried >= attempts || Date.now() + wait > until || request.signal?.aborted) {
+        if (again || result instanceof LarderError) tell(request, tried, result)
         if (result instanceof LarderError) throw result
         return result
       }
@@ -72,32 +86,36 @@ export function remoteSource({ upstream, repository, target, metrics }: RemoteSo
     const taken = await request.taken?.()
     if (!validator && taken === undefined) return undefined
     const conditions = validator ? ['Range', `bytes=${position}-`, 'If-Range', validator] : []
-    const response = await persist({ ...request, headers: [...unconditional(request.headers), ...conditions] })
-    if (response.status === 206 && continues(first, response, position)) return response.body
-    if (response.status === 200 && taken !== undefined && saysSameVersion(first, response))
-      return skipEqual(response.body, position, taken)
+    const headers = [...unconditional(request.headers), ...conditions]
+    // However few attempts the head was worth: where bytes are out already, no stored copy can step in.
+    const response = await persist({ ...request, headers, attempts: policy.retry.attempts })
+    const size = response.status === 206 ? sizeIfContinued(first, response, position) : undefined
+    if (size !== undefined) return { body: response.body, size }
+    const again = response.status === 200 && saysSameVersion(first, response) && tellsItsEnd(first, response)
+    if (again && taken !== undefined) return { body: skipEqual(response.body, position, taken), size: undefined }
     response.discard()
     return undefined
   }
 
-  async function* healing(request: SourceRequest, first: UpstreamResponse): AsyncGenerator<Uint8Array> {
+  async function* healing(request: SourceRequest, first: UpstreamResponse, dropped: AbortSignal) {
     let received = 0
-    let body: AsyncIterable<Uint8Array> = first.body
+    let rest: { readonly body: AsyncIterable<Uint8Array>; readonly size: number | undefined } | undefined
     for (let resumes = 0; ; resumes += 1) {
       try {
-        for await (const chunk of body) {
+        for await (const chunk of (rest ?? first).body) {
           received += chunk.length
           yield chunk
         }
-        return
+        if (rest?.size === undefined || received === rest.size) return
+        throw new LarderError('UPSTREAM_CUT', `a part ended at byte ${received} of ${rest.size}`)
       } catch (error) {
         const fault = faultOf(error)
-        if (resumes >= policy.retry.resumes || !transientFaults.has(fault.code) || request.signal?.aborted) throw fault
+        const signal = request.signal ? AbortSignal.any([request.signal, dropped]) : dropped
+        if (resumes >= policy.retry.resumes || !transientFaults.has(fault.code) || signal.aborted) throw fault
         metrics.resumes.inc({ repository: repository.name })
-        if (resumes > 0) await sleep(pause(resumes, fault), undefined, { signal: request.signal }).catch(() => {})
-        const rest = await resume(request, first, received)
+        if (resumes > 0) await sleep(pause(resumes, fault), undefined, { signal }).catch(() => {})
+        rest = await resume({ ...request, signal }, first, received)
         if (!rest) throw fault
-        body = rest
       }
     }
   }
@@ -105,8 +123,13 @@ export function remoteSource({ upstream, repository, target, metrics }: RemoteSo
   return {
     async open(request) {
       const response = await persist(request)
-      const healable = request.method === 'GET' && response.status === 200
-      return healable ? { ...response, body: healing(request, response) } : response
+      if (request.method !== 'GET' || response.status !== 200) return response
+      const dropped = new AbortController()
+      const discard = () => {
+        dropped.abort()
+        response.discard()
+      }
+      return { ...response, body: healing(request, response, dropped.signal), discard }
     },
   }
 }
@@ -155,16 +178,18 @@ function unconditional(headers: RawHeaders): string[] {
 const saysSameVersion = (first: UpstreamResponse, again: UpstreamResponse) =>
   ['etag', 'last-modified'].every((name) => field(first.headers, name) === field(again.headers, name))
 
-/** Whether a 206 goes on exactly where the first answer was cut. */
-function continues(first: UpstreamResponse, rest: UpstreamResponse, position: number): boolean {
+/** Without a length only the last chunk proved the end of the first body; a closed connection would prove nothing. */
+const tellsItsEnd = (first: UpstreamResponse, again: UpstreamResponse) =>
+  again.framing !== 'close' || first.framing !== 'chunked'
+
+/** The size of the whole, where a 206 goes on exactly where the first answer was cut, and to its end. */
+function sizeIfContinued(first: UpstreamResponse, rest: UpstreamResponse, position: number): number | undefined {
   const range = contentRange(field(rest.headers, 'content-range'))
   const length = field(first.headers, 'content-length')
-  const etag = field(first.headers, 'etag')
-  const sameSize = length === undefined || range?.size === undefined || range.size === Number(length)
-  const toTheEnd = range?.size === undefined || range.end === range.size - 1
-  const same = range?.start === position && sameSize && toTheEnd && field(rest.headers, 'etag') === etag
-  if (!same) rest.discard()
-  return same
+  const size = length === undefined ? range?.size : Number(length)
+  const sameVersion = field(rest.headers, 'etag') === field(first.headers, 'etag')
+  const sameSize = range?.size === undefined || range.size === size
+  return range?.start === position && range.end + 1 === size && sameSize && sameVersion ? size : undefined
 }
 
 /** The body from `position` on, once its first `position` bytes proved equal to those taken; throws if they aren't. */

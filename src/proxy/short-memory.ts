@@ -14,22 +14,25 @@ export interface ShortMemory {
   /** Seconds until it is forgotten. */
   secondsLeft(key: string): number
   note(key: string, note: Note, seconds: number): void
-  forget(key: string): void
 }
 
 /** Many enough for all that is asked for in a minute, few enough for anyone who asks for nonsense. */
 const maxNotes = 100_000
 
+/** Characters of all keys together: a URL may have 8 KiB. */
+const maxCharacters = 32 * 1024 * 1024
+
 export function createShortMemory(): ShortMemory {
-  const notes = new LRUCache<string, Note>({ max: maxNotes })
+  const notes = new LRUCache<string, Note>({
+    max: maxNotes,
+    maxSize: maxCharacters,
+    sizeCalculation: (_, key) => key.length,
+  })
   return {
     get: (key) => notes.get(key),
     secondsLeft: (key) => notes.getRemainingTTL(key) / 1000,
     note(key, note, seconds) {
       if (seconds > 0) notes.set(key, note, { ttl: seconds * 1000 })
-    },
-    forget(key) {
-      notes.delete(key)
     },
   }
 }

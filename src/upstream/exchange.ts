@@ -1,4 +1,5 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import got from 'got'
 import type { UpstreamPolicy } from '../caching/repository.js'
 import { bodyOf, framingOf } from './body.js'
@@ -26,12 +27,13 @@ export async function exchange(connections: Connections, request: ExchangeReques
   const { origin, signal } = request
   signal?.throwIfAborted()
   const requestTime = Date.now()
-  let sent: ClientRequest | undefined
+  let address: string | undefined
   // The library sees the origin alone, for a URL object re-encodes paths; the true path goes in with the native request.
   const stream = client.stream(origin, {
     method: request.method,
     request: (_url, options) => {
-      sent = connections.request(request, options)
+      const sent = connections.request(request, options)
+      sent.once('socket', (socket) => whenConnected(socket, () => (address = socket.remoteAddress)))
       watchRequest(sent, request, (error) => stream.destroy(error))
       return sent
     },
@@ -55,12 +57,18 @@ export async function exchange(connections: Connections, request: ExchangeReques
       framing: framing.kind,
       body,
       discard: body.discard,
-      address: connections.isProxied(origin) ? undefined : sent?.socket?.remoteAddress,
+      address: connections.isProxied(origin) ? undefined : address,
     }
   } catch (error) {
     stream.destroy()
     throw error
   }
+}
+
+/** The address has to be noted while there is a connection; it may be gone when the head is looked at. */
+function whenConnected(socket: Socket, note: () => void): void {
+  if (socket.connecting) socket.once('connect', note)
+  else note()
 }
 
 function headOf(stream: ReturnType<typeof client.stream>, request: ExchangeRequest): Promise<IncomingMessage> {

@@ -179,3 +179,21 @@ describe('C4: HEAD', () => {
     expect(methods()).toEqual(['HEAD', 'HEAD', 'HEAD'])
   })
 })
+
+it.each(['artifact', 'rfc9111'])(
+  'K2: a 304 to a HEAD that is about another version: asked again, unconditionally (%s)',
+  async (profile) => {
+    const headers = { ETag: '"2"' }
+    remote.answer(
+      '/a',
+      { headers: { ETag: '"1"', 'Cache-Control': 'max-age=0' } },
+      { status: 304, headers },
+      { headers },
+    )
+    const larder = await inFront(remote.url, { profile })
+    await larder.warm('/a')
+    const { status, header } = await larder.head('/a')
+    expect([status, header('etag')]).toEqual([200, '"2"'])
+    expect(remote.requests.map(({ headers }) => headers.get('if-none-match'))).toEqual([null, '"1"', null])
+  },
+)

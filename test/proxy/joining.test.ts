@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { inFront } from '../support/in-process.js'
 import { noise, until } from '../support/stage.js'
@@ -77,4 +78,34 @@ describe('rfc9111: an answer that came before a request counts for it as stored 
     await Promise.all([first.finished, late.finished])
     expect(origin.requests).toHaveLength(1)
   })
+})
+
+it('C6: a remote whose Vary differs from answer to answer sends no request in circles', async () => {
+  const { origin, larder } = await behindSocket(profile)
+  origin.put('/a', 'body')
+  const held = ['X-B', 'X-A', 'X-B', 'X-A', 'X-A'].map((vary) => origin.hold('/a', 1, { headers: { Vary: vary } }, 1))
+  const clients = []
+  for (const [a, b] of ['11', '22', '12', '23', '13']) {
+    clients.push(await larder.open('/a', { 'x-a': String(a), 'x-b': String(b) }))
+  }
+  for (const gate of held) gate.letGo()
+  for (const client of clients) expect((await client.finished).body.toString()).toBe('body')
+  expect(origin.count('/a')).toBe(5)
+})
+
+it('C6: a client that leaves its bypass is no trouble of the remote', async () => {
+  const { origin, larder } = await behindSocket({ maxAge: '0s' })
+  origin.put('/a', 'old')
+  await larder.warm('/a')
+  origin.put('/a', 'new', { headers: { 'Cache-Control': 'no-store' } })
+  await larder.warm('/a')
+  const gate = origin.hold('/a', -1, {}, 1)
+  const { hostname, port } = new URL(larder.url)
+  const client = connect(Number(port), hostname, () =>
+    client.write('GET /repository/raw/a HTTP/1.1\r\nHost: x\r\n\r\n'),
+  )
+  await gate.reached
+  client.destroy()
+  await until(() => origin.connections === 0, 'the remote is let go')
+  expect((await larder.get('/a')).body.toString()).toBe('new')
 })

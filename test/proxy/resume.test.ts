@@ -1,5 +1,8 @@
-import { describe, expect, it } from 'vitest'
-import type { InProcess } from '../support/in-process.js'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type InProcess, inFront } from '../support/in-process.js'
 import type { Fault, OriginFile } from '../support/origin.js'
 import { noise, until } from '../support/stage.js'
 import { behindSocket } from './origin.js'
@@ -99,11 +102,89 @@ describe('U3: a cut body is resumed', () => {
     expect(origin.count('/a')).toBe(3)
   })
 
+  it('O3: the log tells of a failed fill without the values of its query', async () => {
+    const { origin, larder } = await behindSocket()
+    origin.put('/a', noise(size))
+    origin.plan('/a', { cut: 10_000 })
+    expect((await larder.get('/a?token=SECRET&x')).ended).toBe('broken')
+    const told = larder.logs.find(({ msg }) => msg === 'fill failed')
+    expect(told).toMatchObject({ key: 'raw/a?token=&x' })
+    expect(JSON.stringify(larder.logs)).not.toContain('SECRET')
+  })
+
   it('a remote that stalls is left and resumed', async () => {
     const { origin, larder } = await behindSocket({ timeout: { stall: '100ms' } })
     const body = origin.put('/a', noise(size))
     origin.plan('/a', { stall: { after: cut } }, 1)
     expect((await larder.get('/a')).body.equals(body)).toBe(true)
     expect(origin.requests[1]?.headers.range).toBe(`bytes=${cut}-`)
+  })
+
+  it('a part that ends before its Content-Range does is no end of the body', async () => {
+    const { origin, larder } = await behindSocket()
+    const body = origin.put('/a', noise(size), { etag: '"1"' })
+    origin.plan('/a', { cut, framing: 'chunked' }, 1)
+    origin.plan('/a', { cut, framing: 'close' }, 1)
+    const { ended, body: got } = await larder.warm('/a')
+    expect([ended, got.length, got.equals(body)]).toEqual(['end', size, true])
+    expect(origin.requestsFor('/a').map(({ headers }) => headers.range)).toEqual([
+      undefined,
+      `bytes=${cut}-`,
+      `bytes=${2 * cut}-`,
+    ])
+    expect(await hit(larder)).toBe(true)
+  })
+
+  it('again from 0, but now only the connection tells the end of a body without length: reset, and nothing stored', async () => {
+    const { origin, larder } = await behindSocket()
+    origin.put('/a', noise(size), { etag: '"1"', ranges: false })
+    origin.plan('/a', { cut, framing: 'chunked' }, 1)
+    origin.plan('/a', { cut: 2 * cut, framing: 'close' }, 1)
+    expect((await larder.warm('/a')).ended).toBe('broken')
+    expect(await hit(larder)).toBe(false)
+  })
+
+  it('a part of a size nobody tells proves no end: reset, and nothing stored', async () => {
+    let asked = 0
+    const server = createServer((request, response) => {
+      asked += 1
+      response.setHeader('ETag', '"1"')
+      if (request.headers.range !== undefined) {
+        response.writeHead(206, { 'Content-Range': 'bytes 5-9/*', 'Content-Length': '5' }).end('56789')
+        return
+      }
+      response.write('01234')
+      setTimeout(() => response.socket?.destroy(), 50)
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+    const larder = await inFront(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    expect((await larder.warm('/a')).ended).toBe('broken')
+    expect(asked).toBe(2)
+    expect(await hit(larder)).toBe(false)
+  })
+
+  it('a spare copy is no reason to try less once its successor is coming in', async () => {
+    const { origin, larder } = await behindSocket({ maxAge: '0s', retry: { attempts: 3, budget: '5s', resumes: 2 } })
+    origin.put('/a', 'old')
+    await larder.warm('/a')
+    const body = origin.put('/a', noise(size))
+    origin.plan('/a', { cut }, 1)
+    origin.plan('/a', { status: 503 }, 1)
+    const { ended, body: got } = await larder.get('/a')
+    expect([ended, got.equals(body)]).toEqual(['end', true])
+    expect(origin.count('/a')).toBe(4)
+  })
+
+  it('C6: a bypass that was resumed ends with its client too', async () => {
+    const { origin, larder } = await behindSocket()
+    origin.put('/a', noise(size), { headers: { 'Cache-Control': 'no-store' } })
+    origin.plan('/a', { cut }, 1)
+    origin.plan('/a', { stall: { after: cut } }, 1)
+    const client = await larder.open('/a')
+    await until(() => client.received() === 2 * cut, 'the client has what came')
+    expect(origin.connections).toBe(1)
+    client.destroy()
+    await until(() => origin.connections === 0, 'the remote is let go')
   })
 })

@@ -1,5 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { inFront, stopClock } from '../support/in-process.js'
+import { startOrigin } from '../support/origin.js'
+import { behindSocket } from './origin.js'
 import { mswRemote, type RemoteAnswer } from './remote.js'
 
 const remote = mswRemote()
@@ -169,5 +171,40 @@ describe('K4: what is remembered as absent', () => {
     ])
     expect(await ask()).toBe(status)
     expect(remote.count('/a')).toBe(4)
+  })
+})
+
+describe('what was learnt of a remote', () => {
+  it('K4: says nothing of another that took its place', async () => {
+    const { origin, larder } = await behindSocket()
+    expect((await larder.get('/a')).status).toBe(404)
+    const other = await startOrigin()
+    onTestFinished(() => other.stop())
+    other.put('/a', 'body')
+    await larder.reconfigure(other.url)
+    expect((await larder.get('/a')).status).toBe(200)
+    expect([origin.count('/a'), other.count('/a')]).toEqual([1, 1])
+  })
+
+  it('K3: an absence found behind an answer is told, where copies are not kept', async () => {
+    const clock = stopClock()
+    const settings = { maxAge: '1s', staleWhileRevalidate: '10s', keepOnUpstreamMissing: false }
+    remote.answer('/a', { body: 'gone soon' }, { status: 404 }, { status: 404 })
+    const larder = await inFront(remote.url, settings)
+    await larder.warm('/a')
+    await clock.pass(5)
+    expect((await larder.get('/a')).status).toBe(200)
+    await larder.settled()
+    await clock.pass(7)
+    expect((await larder.get('/a')).status).toBe(404)
+  })
+
+  it('C9: the log has the reason behind the code', async () => {
+    const larder = await inFront('http://127.0.0.1:9')
+    const { status } = await larder.get('/a?token=secret')
+    const told = larder.logs.find(({ msg }) => msg === 'remote in trouble')
+    expect([status, told?.code, told?.target]).toEqual([502, 'UPSTREAM_UNREACHABLE', '/a?token='])
+    expect(JSON.stringify(told)).toContain('refused the connection')
+    expect(JSON.stringify(larder.logs)).not.toContain('secret')
   })
 })

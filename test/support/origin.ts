@@ -39,6 +39,11 @@ export class Origin {
     return `127.0.0.1:${this.#port}`
   }
 
+  /** Connections open now. */
+  get connections(): number {
+    return this.#sockets.size
+  }
+
   /** Puts a file there and gives its body back. */
   put(path: string, body: Buffer | string, rest: Omit<OriginFile, 'body'> = {}): Buffer {
     const bytes = Buffer.from(body)

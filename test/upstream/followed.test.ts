@@ -87,6 +87,17 @@ describe('C8: redirects over real connections', () => {
 })
 
 describe('U5: from a private host', () => {
+  it('that resets its connection right behind the redirect: the address connected to still tells', async () => {
+    const elsewhere = await rawServer(hello)
+    const { lookup } = names({ 'a.test': ['127.0.0.1'], 'b.test': ['127.0.0.1'] })
+    const site = await rawServer((socket) => {
+      socket.write(redirectTo(`http://b.test:${elsewhere.port}/`))
+      socket.resetAndDestroy()
+    })
+    const response = await upstream({ lookup }).fetch(request(`http://a.test:${site.port}`))
+    expect(await text(response)).toBe('hello')
+  })
+
   it.each(['http://169.254.169.254/', 'http://2852039166/', 'http://[fd00:ec2::254]/', 'http://[::ffff:a9fe:a9fe]/'])(
     'a redirect to the metadata address %s is refused unsent',
     async (location) => {

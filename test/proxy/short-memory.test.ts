@@ -1,0 +1,9 @@
+import { expect, it } from 'vitest'
+import { createShortMemory } from '../../src/proxy/short-memory.js'
+
+it('K4: nonsense of any length fills no memory: the oldest notes go', () => {
+  const memory = createShortMemory()
+  const key = (i: number) => `raw/${i}/`.padEnd(8 * 1024, 'x')
+  for (let i = 0; i < 10_000; i += 1) memory.note(key(i), { kind: 'negative', status: 404 }, 60)
+  expect([memory.get(key(0)), memory.get(key(9_999))]).toEqual([undefined, { kind: 'negative', status: 404 }])
+})
