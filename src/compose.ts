@@ -86,7 +86,7 @@ export async function startLarder(
     if (shared) metrics.redisUp.set(shared.healthy ? 1 : 0)
   }
 
-  const reload = async () => {
+  const reloadNow = async () => {
     accessLog?.reopen()
     servers.reloadCertificate()
     try {
@@ -98,6 +98,13 @@ export async function startLarder(
       metrics.configReloads.inc({ result: 'failed' })
       log.error({ err: error }, 'cannot reload the configuration; the old one stays in force')
     }
+  }
+
+  let reloading = Promise.resolve()
+  /** One after another, so that the file read last is the one in force. */
+  const reload = () => {
+    reloading = reloading.then(reloadNow)
+    return reloading
   }
 
   const loaded = () => {

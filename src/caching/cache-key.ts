@@ -92,10 +92,10 @@ function parameterName(parameter: string): string {
 
 export const cacheKey = (repository: string, target: string): string => repository + target
 
-/** The key as a log may have it (O3): values of the query may be signatures. */
-export const keyForLog = (key: string): string => {
-  const { path, query } = split(key)
-  return query === '' ? key : `${path}?${query.replace(/=[^&]*/g, '=')}`
+/** A key or target as a log may have it (O3): values of the query may be signatures. */
+export const withoutQueryValues = (target: string): string => {
+  const { path, query } = split(target)
+  return query === '' ? target : `${path}?${query.replace(/=[^&]*/g, '=')}`
 }
 
 /** What globs are matched against: no leading slash, no query. */

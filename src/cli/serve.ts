@@ -11,6 +11,8 @@ export async function serve(version: string): Promise<void> {
     const settings = readEnvironment(process.env)
     log = createLog(settings.logLevel)
     const larder = await startLarder(settings, process.env, version, log)
+    // lmdb rejects a promise of its own when a commit fails on a full disk; what is stored can still be served.
+    process.on('unhandledRejection', (error) => log.error({ err: error }, 'a fault nobody waited for; serving on'))
     process.on('SIGHUP', () => void larder.reload())
     const stop = once((signal: string) => end(larder.stop(), signal, log))
     process.on('SIGTERM', stop)

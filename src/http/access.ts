@@ -1,4 +1,5 @@
 import { createWriteStream } from 'node:fs'
+import type { Writable } from 'node:stream'
 import type { CacheOutcome } from '../caching/cache-status.js'
 import type { Logger } from '../log.js'
 import type { RequestMetrics } from './request-metrics.js'
@@ -35,25 +36,38 @@ export interface AccessLog {
 const writtenWithin = 250
 const batchCharacters = 64 * 1024
 
-/** `stdout`, `off`, or a file that is appended to. A full disk loses lines, never requests. */
+/** Bytes that may wait for whoever takes the log in; beyond, lines are lost. */
+const maxBacklog = 8 * 1024 * 1024
+
+/** `stdout`, `off`, or a file that is appended to. A full disk or a stalled reader loses lines, never requests. */
 export function openAccessLog(destination: string, log: Logger): AccessLog | undefined {
   if (destination === 'off') return undefined
-  const open = (): NodeJS.WritableStream => {
-    if (destination === 'stdout') return process.stdout
-    const file = createWriteStream(destination, { flags: 'a' })
-    file.on('error', (error) => log.error({ err: error, file: destination }, 'cannot write the access log'))
-    return file
+  let failing = false
+  const failed = (error: Error) => {
+    if (!failing) log.error({ err: error, destination }, 'cannot write the access log; lines are lost')
+    failing = true
+  }
+  const open = (): Writable => {
+    const stream = destination === 'stdout' ? process.stdout : createWriteStream(destination, { flags: 'a' })
+    return stream.on('error', failed)
   }
   let out = open()
   let pending = ''
   const flush = () => {
-    if (pending !== '') out.write(pending)
+    if (pending === '') return
+    // A file that failed is tried anew with each batch.
+    if (out.destroyed && destination !== 'stdout') out = open()
+    if (out.writableLength < maxBacklog) {
+      out.write(pending, (error) => {
+        failing &&= Boolean(error)
+      })
+    }
     pending = ''
   }
   const timer = setInterval(flush, writtenWithin).unref()
   const end = async () => {
     flush()
-    if (destination !== 'stdout') await new Promise<void>((resolve) => out.end(resolve))
+    if (destination !== 'stdout') await new Promise<void>((resolve) => out.end(() => resolve()))
   }
   return {
     write(line) {
@@ -61,6 +75,7 @@ export function openAccessLog(destination: string, log: Logger): AccessLog | und
       if (pending.length > batchCharacters) flush()
     },
     reopen() {
+      if (destination === 'stdout') return
       void end()
       out = open()
     },
@@ -107,12 +122,4 @@ function createTimestamp(): () => string {
     }
     return text
   }
-}
-
-/** The path and the names of the query's parameters: values may be signatures, an authority may hold a password. */
-export function withoutQueryValues(url: string): string {
-  const target = url.startsWith('/') ? url : url.replace(/^[^/?#]*:\/\/[^/?#]*/, '')
-  const question = target.indexOf('?')
-  if (question === -1) return target
-  return target.slice(0, question + 1) + target.slice(question + 1).replace(/=[^&]*/g, '=')
 }

@@ -76,13 +76,19 @@ export function createArtifacts(deps: ArtifactsDeps): Artifacts {
     else exchange.fail(fault, failing)
   }
 
-  return (request, response) => {
+  const take: Artifacts = (request, response) => {
     const exchange = new Exchange(request, response, deps)
     try {
       answer(exchange)?.catch((error) => failed(exchange, error))
     } catch (error) {
       failed(exchange, error)
     }
+  }
+
+  return (request, response) => {
+    if (response.socket) take(request, response)
+    // Pipelined: Node gives the connection to one response after another (RFC 9112 §9.3.2), and 'socket' says when.
+    else response.once('socket', () => queueMicrotask(() => take(request, response)))
   }
 }
 

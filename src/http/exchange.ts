@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { withoutQueryValues } from '../caching/cache-key.js'
 import type { CacheOutcome } from '../caching/cache-status.js'
 import { cacheStatus } from '../caching/cache-status.js'
 import type { LarderError } from '../errors.js'
 import type { Access } from './access.js'
-import { withoutQueryValues } from './access.js'
 import { errorAnswer } from './on-error.js'
 import type { Reset } from './reset.js'
 
@@ -27,6 +27,8 @@ export class Exchange {
   #abortedBy: Access['abortedBy']
   #recorded = false
   readonly #startedAt = performance.now()
+  /** Asked for now: a connection that was reset no longer knows. */
+  readonly #client: string
   readonly #deps: ExchangeDeps
 
   constructor(
@@ -35,6 +37,7 @@ export class Exchange {
     deps: ExchangeDeps,
   ) {
     this.#deps = deps
+    this.#client = request.socket.remoteAddress ?? ''
     const given = request.headers['x-request-id']
     this.requestId = typeof given === 'string' && harmlessId.test(given) ? given : deps.nextRequestId()
   }
@@ -106,10 +109,10 @@ export class Exchange {
     const { request, response } = this
     this.#deps.record({
       requestId: this.requestId,
-      client: request.socket.remoteAddress ?? '',
+      client: this.#client,
       method: request.method ?? '',
       repository: this.repository,
-      path: withoutQueryValues(request.url ?? ''),
+      path: pathForLog(request.url ?? ''),
       status: response.statusCode,
       outcome: this.#cache.outcome,
       collapsed: this.#cache.collapsed === true,
@@ -120,3 +123,7 @@ export class Exchange {
     })
   }
 }
+
+/** Of an absolute-form target the path alone: its authority may hold a password. */
+const pathForLog = (url: string) =>
+  withoutQueryValues(url.startsWith('/') ? url : url.replace(/^[^/?#]*:\/\/[^/?#]*/, ''))

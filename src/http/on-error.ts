@@ -59,14 +59,20 @@ export function errorAnswer(error: LarderError, request: IncomingMessage): Error
 function bodyFor(error: LarderError, status: number, request: IncomingMessage): { type?: string; body: string } {
   const title = STATUS_CODES[status] ?? 'Error'
   if (/\bapplication\/problem\+json\b/i.test(request.headers.accept ?? '')) {
-    const problem = { type: 'about:blank', title, status, detail: error.message, code: error.code }
+    const problem = { type: 'about:blank', title, status, detail: detailOf(error), code: error.code }
     return { type: 'application/problem+json', body: JSON.stringify(problem) }
   }
   if (request.headers['sec-fetch-mode'] === 'navigate') {
-    return { type: 'text/html; charset=utf-8', body: page(`${status} ${title}`, `${error.code}: ${error.message}`) }
+    return { type: 'text/html; charset=utf-8', body: page(`${status} ${title}`, `${error.code}: ${detailOf(error)}`) }
   }
   return { body: '' }
 }
+
+/** Faults of our own name files and the like, which are the operator's alone: the log has them. */
+const ownFaults: ReadonlySet<ErrorCode> = new Set(['STORE_FAULT', 'DATA_DIRECTORY_UNUSABLE', 'INTERNAL'])
+
+const detailOf = ({ code, message }: LarderError) =>
+  ownFaults.has(code) ? 'a fault of the proxy; its log says more' : message
 
 const page = (title: string, text: string) =>
   `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escapeHtml(title)}</title>` +

@@ -1,4 +1,4 @@
-import { keyForLog, pathOf } from '../caching/cache-key.js'
+import { pathOf, withoutQueryValues } from '../caching/cache-key.js'
 import { field, type RawHeaders } from '../caching/headers.js'
 import { type Expectation, expectation, promisedDigests, violated } from '../caching/integrity.js'
 import type { ByteRange } from '../caching/preconditions.js'
@@ -133,7 +133,7 @@ const ask = (job: FillJob, progress: Progress, stored: StoredResponse | undefine
 function validated(deps: FillDeps, job: FillJob, stored: StoredResponse, response: SourceResponse): Begun {
   const next = redated(freshened(stored, { ...response, requestHeaders: job.forwarded }))
   const rest = deps.store.freshen(job.key, stored, next).catch((error) => {
-    deps.log.error({ err: error, key: keyForLog(job.key) }, 'cannot store a validation')
+    deps.log.error({ err: error, key: withoutQueryValues(job.key) }, 'cannot store a validation')
   })
   return { head: { kind: 'validated', stored: next }, rest }
 }
@@ -181,7 +181,7 @@ function grow(deps: FillDeps, job: FillJob, epoch: number, response: SourceRespo
     // Not awaited: a failed fill must take no more joiners while its file goes.
     body
       .release()
-      .catch((error) => deps.log.error({ err: error, key: keyForLog(job.key) }, 'cannot remove a staged file'))
+      .catch((error) => deps.log.error({ err: error, key: withoutQueryValues(job.key) }, 'cannot remove a staged file'))
   })
   const growing: Growing = {
     head,
@@ -216,7 +216,7 @@ async function receive(
     const fault = isLarderError(error) ? error : new LarderError('INTERNAL', 'a fill failed', { cause: error })
     body.fail(fault)
     metrics.fills.inc({ repository, result: 'failed' })
-    log.error({ err: fault, code: fault.code, repository, key: keyForLog(job.key) }, 'fill failed')
+    log.error({ err: fault, code: fault.code, repository, key: withoutQueryValues(job.key) }, 'fill failed')
     return false
   }
 }
@@ -237,9 +237,9 @@ async function publish({ store, log }: FillDeps, job: FillJob, received: Receive
       remote: repository.remotes[0],
       digest: `sha256:${sha256}`,
     })
-    if (!published) log.info({ key: keyForLog(key) }, 'not stored: the key was removed while it was fetched')
+    if (!published) log.info({ key: withoutQueryValues(key) }, 'not stored: the key was removed while it was fetched')
   } catch (error) {
-    log.error({ err: error, key: keyForLog(job.key) }, 'cannot store a response')
+    log.error({ err: error, key: withoutQueryValues(job.key) }, 'cannot store a response')
   }
 }
 

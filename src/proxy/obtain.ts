@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { keyForLog } from '../caching/cache-key.js'
+import { withoutQueryValues } from '../caching/cache-key.js'
 import type { CacheOutcome } from '../caching/cache-status.js'
 import { requestFacts } from '../caching/decide.js'
 import { field, type RawHeaders } from '../caching/headers.js'
@@ -178,7 +178,7 @@ export function createObtain(deps: ObtainDeps): Obtain {
   }
 
   const unstored = (ask: Ask, error: unknown) =>
-    log.error({ err: error, key: keyForLog(ask.key) }, 'cannot store a validation')
+    log.error({ err: error, key: withoutQueryValues(ask.key) }, 'cannot store a validation')
 
   return {
     async answer(ask, wanted) {
@@ -205,7 +205,10 @@ export function createObtain(deps: ObtainDeps): Obtain {
         },
         (error) => {
           noteTrouble(ask.remoteKey)
-          log.warn({ err: error, key: keyForLog(ask.key) }, 'could not validate a stale response behind its answer')
+          log.warn(
+            { err: error, key: withoutQueryValues(ask.key) },
+            'could not validate a stale response behind its answer',
+          )
         },
       )
     },

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { keyForLog } from '../caching/cache-key.js'
+import { withoutQueryValues } from '../caching/cache-key.js'
 import { field, type RawHeaders } from '../caching/headers.js'
 import { parseHttpDate } from '../caching/http-date.js'
 import { contentRange } from '../caching/integrity.js'
@@ -57,7 +57,7 @@ export function remoteSource({ upstream, repository, target, metrics, log }: Rem
     if (signal?.aborted) return
     const said = result instanceof LarderError ? { err: result, code: result.code } : { status: result.status }
     log.warn(
-      { repository: repository.name, remote, method, target: keyForLog(target), tried, ...said },
+      { repository: repository.name, remote, method, target: withoutQueryValues(target), tried, ...said },
       'remote in trouble',
     )
   }

@@ -165,7 +165,7 @@ describe('O3: the access log', () => {
     await until(() => client.received() === 500_000, 'half of it is here')
     client.destroy()
     const [line] = await larder.accessLog(1)
-    expect(line).toMatchObject({ status: 200, outcome: 'miss', abortedBy: 'client' })
+    expect(line).toMatchObject({ client: '127.0.0.1', status: 200, outcome: 'miss', abortedBy: 'client' })
     gate.letGo()
     await larder.settled()
     expect(await larder.metric('larder_aborted_total', { repository: 'raw', by: 'client' })).toBe(1)

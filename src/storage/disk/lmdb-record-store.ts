@@ -2,6 +2,7 @@ import { type Database, open, type RootDatabase } from 'lmdb'
 import { storageKey, storagePrefix } from '../../caching/cache-key.js'
 import type { Digest, StoredRecord } from '../../caching/record.js'
 import { decodeRecord, encodeRecord } from '../../caching/record-encoding.js'
+import { LarderError } from '../../errors.js'
 import type { PutResult, RecordStore, StoreTotals } from '../record-store.js'
 
 /*
@@ -25,16 +26,20 @@ export function openLmdbRecordStore(directory: string): RecordStore {
 
   const put = async (record: StoredRecord, ifVersion: number): Promise<PutResult> => {
     const id = storageKey(record.key)
-    const result = await root.transaction((): PutResult => {
+    const transaction = root.transaction((): PutResult => {
       const previous = read(id)
       if ((previous?.version ?? 0) !== ifVersion) return { done: false }
       const version = Math.max(ifVersion + 1, record.version)
-      records.put(id, Buffer.from(encodeRecord({ ...record, version })))
+      toldOnce(records.put(id, Buffer.from(encodeRecord({ ...record, version }))))
       const unreferenced = account(id, previous, record)
       return { done: true, version, unreferenced }
     })
-    await root.flushed
-    return result
+    return committed(
+      transaction.then(async (result) => {
+        await root.flushed
+        return result
+      }),
+    )
   }
 
   /** Moves references and totals from the previous record of a key to the next; returns the blobs nobody refers to now. */
@@ -46,11 +51,11 @@ export function openLmdbRecordStore(directory: string): RecordStore {
     for (const [digest, body] of after) {
       if (before.has(digest)) continue
       if (body.inline || !references.doesExist(digest)) bytes += body.size
-      if (!body.inline) references.put(digest, id)
+      if (!body.inline) toldOnce(references.put(digest, id))
     }
     for (const [digest, body] of before) {
       if (after.has(digest)) continue
-      if (!body.inline) references.remove(digest, id)
+      if (!body.inline) toldOnce(references.remove(digest, id))
       if (body.inline || !references.doesExist(digest)) bytes -= body.size
       if (!body.inline && !references.doesExist(digest)) unreferenced.push(digest)
     }
@@ -88,5 +93,20 @@ function storagePrefixOf(prefix: string): string {
 const bodies = (record: StoredRecord | undefined) => new Map(record?.variants.map(({ body }) => [body.digest, body]))
 
 function add(totals: Database<number, string>, name: string, amount: number): void {
-  if (amount !== 0) totals.put(name, (totals.get(name) ?? 0) + amount)
+  if (amount !== 0) toldOnce(totals.put(name, (totals.get(name) ?? 0) + amount))
+}
+
+/** A write within a transaction: its failure is told by the transaction, and must not be told again by nobody's promise. */
+function toldOnce(write: Promise<unknown>): void {
+  write.catch(() => {})
+}
+
+/** Resolves as `work` does; a failed commit (a full disk) is a `STORE_FAULT`. lmdb keeps the reason in a promise of its own. */
+async function committed<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    const reason = (error as { commitError?: Promise<never> }).commitError?.catch((cause: unknown) => cause)
+    throw new LarderError('STORE_FAULT', 'cannot write a record', { cause: (await reason) ?? error })
+  }
 }
