@@ -53,11 +53,14 @@ export async function pump({ response, body, range, pool, begin, sent }: Pumped)
     return buffer.subarray(0, count)
   }
 
+  /** No more at a time than a buffer holds: what a slow client has not taken yet stays in memory for it. */
+  const peek = (from: number) => body.peek?.(from, Math.min(end, from + chunkBytes)) ?? []
+
   try {
     while (position < end) {
       // More may have come by the time the last bytes are gone; fewer, larger writes cost less.
-      if (body.peek && body.peek(position, end).length > 0) await underWay
-      const ready = body.peek?.(position, end) ?? []
+      if (peek(position).length > 0) await underWay
+      const ready = peek(position)
       const chunks = ready.length > 0 ? ready : [await read(position)]
       const count = chunks.reduce((sum, { length }) => sum + length, 0)
       if (count === 0) break

@@ -5,7 +5,7 @@ import { inFront, raw } from '../support/in-process.js'
 const remote = mswRemote()
 const ask = (path: string, more = '') => `GET /repository/raw${path} HTTP/1.1\r\nHost: larder\r\n${more}\r\n`
 
-describe('C3: requests sent before the answers to earlier ones came', () => {
+describe('RFC 9112 §9.3.2: requests sent before the answers to earlier ones came', () => {
   it.each([
     ['small', 100],
     ['large', 300_000],
