@@ -1,14 +1,22 @@
-import { constants } from 'node:fs'
-import { access, readFile, statfs } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { rootCertificates } from 'node:tls'
+import { createAdministration } from './administration/administration.js'
+import { createSchedule } from './administration/schedule.js'
+import { createTasks } from './administration/tasks.js'
+import { createTurns } from './administration/turns.js'
+import { createWarmJobs } from './administration/warm-jobs.js'
+import type { Repository } from './caching/repository.js'
 import type { Settings } from './config/environment.js'
 import { loadConfig } from './config/load.js'
 import { repositoryIndex } from './config/repositories.js'
 import { watchFile } from './config/watch.js'
+import { openCredentials } from './credentials.js'
 import { createAccessRecorder, openAccessLog } from './http/access.js'
 import { createApp } from './http/app.js'
 import { createArtifactHeaders } from './http/artifact-headers.js'
 import { createArtifacts } from './http/artifacts.js'
+import { createAdmit } from './http/auth.js'
 import type { Health } from './http/operations.js'
 import { createBufferPool } from './http/pump.js'
 import { createRequestIds } from './http/request-id.js'
@@ -19,12 +27,17 @@ import type { Logger } from './log.js'
 import { createMetrics } from './metrics.js'
 import { createProxy } from './proxy/proxy.js'
 import { createArtifactStore } from './storage/artifact-store.js'
+import { createDamageReport } from './storage/damage.js'
 import { openDataDirectory } from './storage/disk/data-directory.js'
 import { openDiskBlobStore } from './storage/disk/disk-blob-store.js'
+import { diskFaults } from './storage/disk/disk-fault.js'
+import { watchDisk } from './storage/disk/disk-health.js'
 import { openLmdbRecordStore } from './storage/disk/lmdb-record-store.js'
+import { freeOnVolume, shareOfVolume } from './storage/disk/volume.js'
 import type { SharedCache } from './storage/shared-cache.js'
 import { openStaging } from './storage/staging.js'
 import { createGotUpstream } from './upstream/got-upstream.js'
+import type { Upstream } from './upstream/upstream.js'
 
 export interface Larder {
   readonly urls: readonly string[]
@@ -34,8 +47,10 @@ export interface Larder {
   stop(): Promise<void>
 }
 
-/** Below this many free bytes the disk counts as full. */
-const scarceSpace = 64 * 1024 * 1024
+/** Milliseconds. */
+const cleanedUpEvery = 24 * 3600 * 1000
+
+const breakerLevels = { closed: 0, 'half-open': 1, open: 2 } as const
 
 /** Wires everything; the only place that names drivers. */
 export async function startLarder(
@@ -47,42 +62,57 @@ export async function startLarder(
   let config = await loadConfig(settings.configFile, env)
   let find = repositoryIndex(config.repositories)
   const data = await openDataDirectory(settings.dataDirectory)
+  const disk = watchDisk({ data, log })
+  const credentials = await openCredentials(settings, log)
   const metrics = createMetrics()
-  const { redisUrl, redisDeadline } = settings
+  metrics.buildInfo.set({ version }, 1)
+  const { redisUrl, redisDeadline, maxSize } = settings
   const shared = redisUrl === undefined ? undefined : await sharedCache(redisUrl, redisDeadline, log)
   const store = createArtifactStore({
-    records: openLmdbRecordStore(data.records),
-    blobs: await openDiskBlobStore(data.blobs),
-    staging: await openStaging(data.staging),
+    records: openLmdbRecordStore(data.records, disk),
+    blobs: await openDiskBlobStore(data.blobs, disk),
+    staging: await openStaging(data.staging, disk),
     shared,
     hotBytes: settings.hotBytes,
+    maxSize: 'bytes' in maxSize ? maxSize.bytes : await shareOfVolume(settings.dataDirectory, maxSize.percent),
+    retentionOf: (repository) => config.repositories.find(({ name }) => name === repository)?.retention,
+    ...{ metrics, log },
+    onDamaged: createDamageReport(metrics, log),
   })
-  const ca = await trusted(settings.caFile, env)
-  const upstream = createGotUpstream({
-    egress: settings.egress,
-    ...(ca && { ca }),
-    configuredRemotes: () => config.repositories.flatMap(({ remotes }) => remotes),
-  })
+  const upstream = await openUpstream(settings, env, () => config.repositories)
   const via = `1.1 larder-${data.id}`
   const proxy = createProxy({ store, upstream, metrics, log, userAgent: `larder/${version}`, via })
-  const servers = createServers({ ...settings, log })
+  const servers = createServers({
+    ...settings,
+    log,
+    refused: (reason) => metrics.connectionsRefused.inc({ reason }),
+  })
   const requestMetrics = createRequestMetrics(metrics)
   const accessLog = openAccessLog(settings.accessLog, log)
   let stopping = false
 
   const health = async (): Promise<Health> => {
-    const degraded = [await diskFault(settings.dataDirectory), shared && !shared.healthy ? 'redis' : undefined]
+    const degraded = [await disk.fault(), shared && !shared.healthy ? 'redis' : undefined]
     return { stopping, degraded: degraded.filter((fault) => fault !== undefined) }
   }
 
   const measure = async () => {
     requestMetrics.flush()
-    const { records, bytes } = store.totals()
-    metrics.records.set(records)
-    metrics.storedBytes.set(bytes)
+    store.measure()
+    metrics.volumeFree.set(await freeOnVolume(settings.dataDirectory).catch(() => Number.NaN))
     metrics.connections.set(servers.connections())
     metrics.fillsInFlight.set(proxy.fillsInFlight())
-    metrics.degraded.set((await health()).degraded.length > 0 ? 1 : 0)
+    metrics.breakerState.reset()
+    for (const repository of config.repositories) {
+      for (const { url, breaker } of proxy.availability.remotes(repository)) {
+        metrics.breakerState.set({ repository: repository.name, remote: url }, breakerLevels[breaker])
+      }
+    }
+    const { degraded } = await health()
+    metrics.degraded.set(degraded.length > 0 ? 1 : 0)
+    for (const reason of [...diskFaults, ...(shared ? ['redis'] : [])]) {
+      metrics.degradedBy.set({ reason }, degraded.includes(reason) ? 1 : 0)
+    }
     if (shared) metrics.redisUp.set(shared.healthy ? 1 : 0)
   }
 
@@ -90,8 +120,11 @@ export async function startLarder(
     accessLog?.reopen()
     servers.reloadCertificate()
     try {
-      config = await loadConfig(settings.configFile, env)
+      const next = await loadConfig(settings.configFile, env)
+      await credentials.reload()
+      config = next
       find = repositoryIndex(config.repositories)
+      schedule.set(config.schedule)
       loaded()
       log.info({ repositories: config.repositories.map(({ name }) => name) }, 'configuration reloaded')
     } catch (error) {
@@ -115,6 +148,7 @@ export async function startLarder(
   const artifacts = createArtifacts({
     proxy,
     find: (nameOrAlias) => find(nameOrAlias),
+    admit: createAdmit(credentials.current),
     send: createSend({ fieldsOf: createArtifactHeaders(via), pool: createBufferPool() }),
     log,
     via,
@@ -122,8 +156,21 @@ export async function startLarder(
     reset: servers.reset,
     nextRequestId: createRequestIds(),
   })
-  const app = createApp({ artifacts, metrics, health, measure, log })
-  const watched = [settings.configFile, ...(settings.tls ? [settings.tls.cert, settings.tls.key] : [])]
+  const tasks = createTasks(log)
+  const shelves = {
+    repositories: () => config.repositories,
+    find: (nameOrAlias: string) => find(nameOrAlias),
+  }
+  const warmJobs = createWarmJobs({ ...shelves, warming: proxy.warming, tasks, metrics })
+  const schedule = createSchedule({ jobs: warmJobs, inTurn: createTurns(shared, randomUUID()), log })
+  const administration = createAdministration({
+    ...{ ...shelves, store, tasks, warmJobs, metrics, measure },
+    availability: proxy.availability,
+  })
+  const admin = { administration, tokens: credentials.current, log, version }
+  const app = createApp({ artifacts, metrics, health, measure, log, admin })
+  const { configFile, readTokensFile, adminTokenFile, tls } = settings
+  const watched = [configFile, readTokensFile, adminTokenFile, tls?.cert, tls?.key].filter((file) => file !== undefined)
   const watches = watched.map((file) =>
     watchFile(
       file,
@@ -132,28 +179,49 @@ export async function startLarder(
     ),
   )
   const urls = await servers.listen(app, artifacts)
+  schedule.set(config.schedule)
   loaded()
-  store.sweep().then(
-    (removed) => removed > 0 && log.info({ removed }, 'blobs without a record removed'),
-    (error) => log.error({ err: error }, 'cannot look for blobs without a record'),
-  )
+  const cleanUp = () =>
+    void store.gc().then(
+      (collected) => log.info(collected, 'cleaned up'),
+      (error) => stopping || log.error({ err: error }, 'cannot clean up'),
+    )
+  cleanUp()
+  const cleaning = setInterval(cleanUp, cleanedUpEvery).unref()
 
   return {
     urls,
     reload,
     async stop() {
       stopping = true
+      schedule.stop()
+      clearInterval(cleaning)
       const grace = new Promise<void>((resolve) => setTimeout(resolve, settings.shutdownGrace).unref())
       for (const watch of watches) watch.close()
-      await Promise.race([Promise.all([servers.close(settings.shutdownGrace), proxy.idle()]), grace])
+      await Promise.race([Promise.all([servers.close(settings.shutdownGrace), proxy.idle(), tasks.stop()]), grace])
       proxy.abort()
       await proxy.idle()
       upstream.close()
       await accessLog?.close()
       await store.close()
+      disk.close()
       await data.unlock()
     },
   }
+}
+
+/** The way out to the remotes, as the process's settings have it. */
+export async function openUpstream(
+  settings: Settings,
+  env: NodeJS.ProcessEnv,
+  repositories: () => readonly Repository[],
+): Promise<Upstream> {
+  const ca = await trusted(settings.caFile, env)
+  return createGotUpstream({
+    egress: settings.egress,
+    ...(ca && { ca }),
+    configuredRemotes: () => repositories().flatMap(({ remotes }) => remotes.map(({ url }) => url)),
+  })
 }
 
 /** Loaded only where it is asked for: its client takes a good part of a start. */
@@ -164,19 +232,7 @@ async function sharedCache(url: string, deadline: number, log: Logger): Promise<
 
 /** The public roots, those Node was given by its own variable, and ours: giving a list replaces all others. */
 async function trusted(caFile: string | undefined, env: NodeJS.ProcessEnv): Promise<string[] | undefined> {
-  if (caFile === undefined) return undefined
-  const extra = env.NODE_EXTRA_CA_CERTS
-  const files = extra === undefined || extra === '' ? [caFile] : [caFile, extra]
+  const files = [caFile, env.NODE_EXTRA_CA_CERTS].filter((file): file is string => file !== undefined && file !== '')
+  if (files.length === 0) return undefined
   return [...rootCertificates, ...(await Promise.all(files.map((file) => readFile(file, 'utf8'))))]
-}
-
-/** Why nothing could be stored now, if so. */
-async function diskFault(directory: string): Promise<string | undefined> {
-  try {
-    await access(directory, constants.W_OK)
-    const { bavail, bsize } = await statfs(directory)
-    return bavail * bsize < scarceSpace ? 'disk full' : undefined
-  } catch {
-    return 'disk not writable'
-  }
 }

@@ -1,23 +1,29 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { serve } from './cli/serve.js'
+import { text } from 'node:stream/consumers'
+import { runCommand } from './cli/program.js'
+import type { Terminal } from './cli/terminal.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 
-const usage = `larder ${version}: a caching proxy for the artifacts buildpacks download
+process.exitCode = await runCommand(process.argv.slice(2), version, processTerminal())
 
-usage: larder [serve]      serves the repositories of repositories.yaml
-       larder --version
-       larder --help
-
-Settings come from the environment; docs/configuration.md lists them.
-`
-
-const [command = 'serve', ...rest] = process.argv.slice(2)
-if (command === '--help' || command === 'help') process.stdout.write(usage)
-else if (command === '--version') process.stdout.write(`${version}\n`)
-else if (command === 'serve' && rest.length === 0) await serve(version)
-else {
-  process.stderr.write(`larder: unknown arguments: ${process.argv.slice(2).join(' ')}\n\n${usage}`)
-  process.exitCode = 2
+function processTerminal(): Terminal {
+  const { stdin, stdout, stderr, env } = process
+  const leave = () => process.exit(0)
+  return {
+    out(text) {
+      // Who reads may have enough (`larder ls | head`). Only now: a server says nothing here and outlives its reader.
+      if (stdout.listenerCount('error', leave) === 0) stdout.on('error', leave)
+      stdout.write(text)
+    },
+    err: (text) => void stderr.write(text),
+    env,
+    input: () => text(stdin),
+    interactive: stderr.isTTY === true,
+    onInterrupt(listener) {
+      process.on('SIGINT', listener)
+      return () => process.off('SIGINT', listener)
+    },
+  }
 }

@@ -62,7 +62,8 @@ function faultOfDecoded(path: string): string | undefined {
 
 const hasControl = (text: string) => /[^ -~\u0080-\uffff]/.test(text)
 
-const decodeOnce = (text: string) =>
+/** Each escape as the character of its byte. */
+export const decodeOnce = (text: string): string =>
   text.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 
 function split(target: string): { path: string; query: string } {
@@ -91,6 +92,8 @@ function parameterName(parameter: string): string {
 }
 
 export const cacheKey = (repository: string, target: string): string => repository + target
+
+export const repositoryOf = (key: string): string => key.slice(0, key.indexOf('/'))
 
 /** A key or target as a log may have it (O3): values of the query may be signatures. */
 export const withoutQueryValues = (target: string): string => {

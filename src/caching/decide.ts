@@ -43,7 +43,7 @@ export function decide(
   if (!stored) return { action: 'fetch', why: hasOtherVariants ? 'vary-miss' : 'uri-miss' }
   const { freshness } = stored
   if (asksForValidation(request, freshness, now)) return { action: 'validate', why: 'request' }
-  if (freshness.noCache) return { action: 'validate', why: 'stale' }
+  if (freshness.noCache || freshness.invalidated) return { action: 'validate', why: 'stale' }
   const ttl = timeToLive(freshness, now)
   if (ttl > 0) return { action: 'reuse', ttl, revalidate: false }
   if (freshness.mustRevalidate) return { action: 'validate', why: 'stale' }

@@ -14,6 +14,8 @@ export interface Freshness {
   readonly responseTime: number
   /** Never to be reused without validation. */
   readonly noCache: boolean
+  /** Purged softly: nor even where a lifetime is left (K5). */
+  readonly invalidated: boolean
   /** Never to be reused stale on the remote's word (RFC 9111 §4.2.4). */
   readonly mustRevalidate: boolean
   /** Seconds past the lifetime. */
@@ -34,6 +36,7 @@ export function freshness(stored: ResponseHead, path: string, policy: CachingPol
     initialAge,
     responseTime: stored.responseTime,
     noCache: directives.noCache === true && rule === undefined,
+    invalidated: stored.invalidated === true,
     mustRevalidate: forbidsStale(directives),
     staleWhileRevalidate: directives.staleWhileRevalidate ?? policy.staleWhileRevalidate,
     staleIfError: directives.staleIfError ?? 0,

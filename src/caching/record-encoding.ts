@@ -88,7 +88,8 @@ const isEncodedResponse = (value: unknown): value is EncodedResponse =>
   Number.isFinite(value.responseTime) &&
   isObject(value.selecting) &&
   Object.values(value.selecting).every((line) => line === null || typeof line === 'string') &&
-  isBodyHead(value.body)
+  isBodyHead(value.body) &&
+  (value.invalidated === undefined || value.invalidated === true)
 
 const isRawHeaders = (value: unknown): value is RawHeaders =>
   Array.isArray(value) && value.length % 2 === 0 && value.every((text) => typeof text === 'string')

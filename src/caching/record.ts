@@ -9,13 +9,13 @@ export const inlineLimit = 16 * 1024
 /** Variants kept per key; the least recently stored goes first (K1). */
 export const maxVariants = 8
 
-/** All that is stored under one cache key. One without variants is a tombstone: the key was removed (D6). */
+/** All that is stored under one cache key. One without variants is a tombstone: the key was purged (D6). */
 export interface StoredRecord {
   /** The cache key: `<canonical repository>/<path>?<query>`. */
   readonly key: string
   /** Grows with each write; compare-and-set works on it (D6). */
   readonly version: number
-  /** The version of the key's last removal, 0 if there was none: a fill that began before it is not published (K5). */
+  /** The version of the key's last purge, 0 if there was none: a fill that began before it is not published (K5). */
   readonly epoch: number
   /** The remote the bytes came from; after the configuration names another, the variants are stale (D5). */
   readonly remote: string
@@ -34,6 +34,8 @@ export interface StoredResponse {
   /** The request fields (lower case) named by `Vary`, as we sent them; `null` for an absent one. */
   readonly selecting: Readonly<Record<string, string | null>>
   readonly body: StoredBody
+  /** A soft purge marked it: never to be reused without validation, whatever its lifetime (K5). */
+  readonly invalidated?: true
 }
 
 /** What is known of a response before its body is. */

@@ -6,7 +6,12 @@ import { varyNames } from './vary.js'
 
 export type Storability = { readonly store: true } | { readonly store: false; readonly why: WhyNotStored }
 
-type WhyNotStored = 'no-store' | 'private' | 'status' | 'authorization' | 'vary' | 'range' | 'no-validator-or-lifetime'
+/** What stands for one client and no other: the answer may be his alone. */
+export const credentialFields = ['authorization', 'cookie'] as const
+
+type WhyNotStored =
+  | ('no-store' | 'private' | 'status' | 'vary' | 'range' | 'no-validator-or-lifetime')
+  | (typeof credentialFields)[number]
 
 interface ReceivedResponse {
   readonly status: number
@@ -59,11 +64,12 @@ function responseFault(
   if (directives.noStore && !lifted) return 'no-store'
   if (directives.private) return 'private'
   if (varyNames(response.headers) === '*') return 'vary'
-  if (field(requestHeaders, 'authorization') !== undefined && !isShareable(directives)) return 'authorization'
-  return undefined
+  return isShareable(directives)
+    ? undefined
+    : credentialFields.find((name) => field(requestHeaders, name) !== undefined)
 }
 
-/** RFC 9111 §3.5 */
+/** RFC 9111 §3.5, which knows Authorization alone; a cookie a client was let send says as much of who he is. */
 const isShareable = (directives: Directives) =>
   directives.public === true || directives.mustRevalidate === true || directives.sMaxAge !== undefined
 

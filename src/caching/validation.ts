@@ -49,8 +49,9 @@ export function freshened(stored: StoredResponse, notModified: NotModified): Sto
   // Date and Age are of the message that carried them: the old ones mean nothing beside the new times.
   const replaced = new Set(['date', 'age', ...updates.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase())])
   const headers = [...filterFields(stored.headers, (name) => !replaced.has(name)), ...updates]
+  const { invalidated: _, ...valid } = stored
   return {
-    ...stored,
+    ...valid,
     headers,
     requestTime,
     responseTime,

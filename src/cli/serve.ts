@@ -2,7 +2,7 @@ import { startLarder } from '../compose.js'
 import { ConfigError } from '../config/config-error.js'
 import { readEnvironment } from '../config/environment.js'
 import { isLarderError } from '../errors.js'
-import { createLog, type Logger } from '../log.js'
+import { createLog, type Logger, standardOutputFlushed } from '../log.js'
 
 /** Serves until SIGTERM or SIGINT; SIGHUP reloads. Exits with 1 where it can't start. */
 export async function serve(version: string): Promise<void> {
@@ -11,8 +11,6 @@ export async function serve(version: string): Promise<void> {
     const settings = readEnvironment(process.env)
     log = createLog(settings.logLevel)
     const larder = await startLarder(settings, process.env, version, log)
-    // lmdb rejects a promise of its own when a commit fails on a full disk; what is stored can still be served.
-    process.on('unhandledRejection', (error) => log.error({ err: error }, 'a fault nobody waited for; serving on'))
     process.on('SIGHUP', () => void larder.reload())
     const stop = once((signal: string) => end(larder.stop(), signal, log))
     process.on('SIGTERM', stop)
@@ -27,6 +25,7 @@ async function end(stopped: Promise<void>, signal: string, log: Logger): Promise
   log.info({ signal }, 'stopping')
   await stopped
   log.info('stopped')
+  await standardOutputFlushed()
   process.exit(0)
 }
 

@@ -1,17 +1,8 @@
+import { type Data, type Issue, isMap } from './issue.js'
 import { repositoryName } from './names.js'
-import { artifactOnly } from './repositories.js'
-
-/** A fault of the parsed YAML, to be located in its text. */
-export interface Issue {
-  readonly path: readonly PropertyKey[]
-  readonly message: string
-  /** Whether the key is at fault rather than its value. */
-  readonly atKey: boolean
-}
-
-type Data = Readonly<Record<string, unknown>>
-
-const isMap = (value: unknown): value is Data => typeof value === 'object' && value !== null && !Array.isArray(value)
+import { parseDuration } from './quantities.js'
+import { remoteIssues } from './remote-checks.js'
+import { artifactOnly, profileDefaults } from './repositories.js'
 
 /**
  * What no setting shows by itself. Works on the data as read, before validation and whatever its shape, so that
@@ -20,12 +11,22 @@ const isMap = (value: unknown): value is Data => typeof value === 'object' && va
 export function crossIssues(data: unknown): Issue[] {
   if (!isMap(data) || !isMap(data.repositories)) return []
   const { repositories } = data
-  const inherited = isMap(data.defaults) ? data.defaults.profile : undefined
+  const defaults = isMap(data.defaults) ? data.defaults : {}
   const perRepository = Object.entries(repositories).flatMap(([name, settings]) => {
-    const plain = isMap(settings) && (settings.profile ?? inherited) === 'rfc9111'
-    return plain ? forbiddenIssues(name, settings) : []
+    if (!isMap(settings)) return []
+    const plain = (settings.profile ?? defaults.profile) === 'rfc9111'
+    return [
+      ...(plain ? forbiddenIssues(name, settings) : []),
+      ...breakerIssues(['repositories', name], settings.breaker, defaults.breaker),
+      ...remoteIssues(['repositories', name], settings),
+    ]
   })
-  return [...nameIssues(repositories), ...perRepository, ...aliasIssues(repositories)]
+  return [
+    ...nameIssues(repositories),
+    ...breakerIssues(['defaults'], defaults.breaker, undefined),
+    ...perRepository,
+    ...aliasIssues(repositories),
+  ]
 }
 
 /** zod passes over this one key of a record without a word; the repository would be missing without one too. */
@@ -40,7 +41,7 @@ function nameIssues(repositories: Data): Issue[] {
 function forbiddenIssues(name: string, settings: Data): Issue[] {
   const set = artifactOnly.filter((setting) => {
     if (!(setting in settings)) return false
-    if (setting === 'maxStale') return !/^0(ms|s|m|h|d)?$/.test(String(settings.maxStale))
+    if (setting === 'maxStale') return !/^0(ms|s|m|h|d)?$/.test(scalarText(settings.maxStale))
     return setting !== 'keepOnUpstreamMissing' || settings.keepOnUpstreamMissing === true
   })
   return set.map((setting) => ({
@@ -49,6 +50,21 @@ function forbiddenIssues(name: string, settings: Data): Issue[] {
     atKey: true,
   }))
 }
+
+/** `own` at `path` lies over `inherited`; what neither says is the profile's. */
+function breakerIssues(path: readonly PropertyKey[], own: unknown, inherited: unknown): Issue[] {
+  if (!isMap(own)) return []
+  const { openFor, maxOpenFor } = { ...profileDefaults.artifact.breaker, ...(isMap(inherited) && inherited), ...own }
+  const [first, most] = [parseDuration(scalarText(openFor)), parseDuration(scalarText(maxOpenFor))]
+  if (first === undefined || most === undefined || first <= most) return []
+  const settings = { maxOpenFor: 'is shorter than openFor', openFor: 'is longer than maxOpenFor' }
+  const [setting, fault] = Object.entries(settings).find(([name]) => name in own) ?? []
+  if (setting === undefined) return []
+  const message = `${fault}, expected both, maxOpenFor at least as long as openFor`
+  return [{ path: [...path, 'breaker', setting], message, atKey: false }]
+}
+
+const scalarText = (value: unknown) => (typeof value === 'string' || typeof value === 'number' ? String(value) : '')
 
 /** Names and aliases share one space: each stands for one repository. */
 function aliasIssues(repositories: Data): Issue[] {

@@ -1,63 +1,51 @@
-import { X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { parseSize, timer } from './quantities.js'
-import { wrong } from './wording.js'
+import { isUrl, proxyUrl } from './names.js'
+import { parsed } from './parsed.js'
+import { certificatesIn } from './pem.js'
+import { parseLargeSize, timer } from './quantities.js'
+import { readTextFile } from './text-file.js'
 
-/** A variable that `parse` turns into its setting; `parse` answers `undefined` for what it doesn't accept. */
-function variable<T>(wanted: string, parse: (text: string) => T | undefined) {
-  return z.string().transform((text, context) => {
-    const value = parse(text)
-    if (value !== undefined) return value
-    context.addIssue({ code: 'custom', message: wrong(text, wanted) })
-    return z.NEVER
-  })
-}
+/** How much the store may hold: so many bytes (`Infinity` for no cap), or so much of the volume it is on. */
+export type StoreCap = { readonly bytes: number } | { readonly percent: number }
 
 const whole = (least: number, most: number) =>
-  variable(`a whole number from ${least} to ${most}`, (text) => {
+  parsed(`a whole number from ${least} to ${most}`, (text) => {
     const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
     return value >= least && value <= most ? value : undefined
   })
 
-const url = (protocols: readonly string[], wanted: string) =>
-  variable(wanted, (text) => {
-    const usable = URL.canParse(text) && protocols.includes(new URL(text).protocol) && new URL(text).hostname !== ''
-    return usable ? text : undefined
-  })
+const redisUrl = parsed('a URL that begins with redis:// or rediss://', (text) =>
+  isUrl(text, ['redis:', 'rediss:']) ? text : undefined,
+)
 
-const proxyUrl = url(['http:', 'https:'], 'a URL such as http://proxy.example:3128')
+const proxy = parsed('a URL such as http://proxy.example:3128', proxyUrl)
 
-const file = variable('the path of a file that can be read', (path) => (read(path) === undefined ? undefined : path))
+/** Larger than any certificate or list of tokens. */
+const mostBytes = 16 * 1024 * 1024
 
-const certificates = variable(
+const file = parsed('the path of a file that can be read', (path) =>
+  'text' in readTextFile(path, mostBytes) ? path : undefined,
+)
+
+const certificates = parsed(
   'the path of a readable PEM file with at least one certificate, all of them valid',
   (path) => {
-    const blocks = read(path)?.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
-    return blocks.length > 0 && blocks.every(isCertificate) ? path : undefined
+    const content = readTextFile(path, mostBytes)
+    return 'text' in content && certificatesIn(content.text) !== undefined ? path : undefined
   },
 )
 
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return undefined
-  }
-}
+const memory = parsed('a size of at least 1MiB, such as 256MiB or 1GiB', parseLargeSize)
 
-function isCertificate(pem: string): boolean {
-  try {
-    return new X509Certificate(pem).raw.length > 0
-  } catch {
-    return false
-  }
-}
-
-const memory = variable('a size of at least 1MiB, such as 256MiB or 1GiB', (text) => {
-  const size = parseSize(text)
-  return size !== undefined && size >= 1024 ** 2 ? size : undefined
-})
+const storeCap = parsed(
+  'a size such as 50GiB, a share of the volume such as 90%, or unlimited',
+  (text): StoreCap | undefined => {
+    const [, percent] = /^([1-9]\d?|100)%$/.exec(text) ?? []
+    if (percent !== undefined) return { percent: Number(percent) }
+    const bytes = text === 'unlimited' ? Number.POSITIVE_INFINITY : parseLargeSize(text)
+    return bytes === undefined ? undefined : { bytes }
+  },
+)
 
 const list = z.string().transform((text) => text.split(/[\s,]+/).filter((entry) => entry !== ''))
 
@@ -78,9 +66,25 @@ export const environment = z.object({
   LARDER_CA_FILE: certificates
     .optional()
     .describe('PEM file with certificate authorities to trust beside the public ones when talking to remotes.'),
-  REDIS_URL: url(['redis:', 'rediss:'], 'a URL that begins with redis:// or rediss://')
+  LARDER_READ_TOKENS_FILE: file
     .optional()
-    .describe('Redis that shares records and small bodies between replicas.'),
+    .describe('File with the tokens that may read artifacts, one a line; without it, reading needs none.'),
+  LARDER_ADMIN_TOKEN_FILE: file
+    .optional()
+    .describe(
+      'File with the tokens that may administer, one a line; without it, one is made at `LARDER_DATA/admin-token`.',
+    ),
+  LARDER_SERVER: z
+    .string()
+    .optional()
+    .describe('Command line only: URL of the server it talks to; without it, the one on this host.'),
+  LARDER_TOKEN_FILE: z
+    .string()
+    .optional()
+    .describe(
+      'Command line only: file with the admin token it presents; without it, the one the server on this host has.',
+    ),
+  REDIS_URL: redisUrl.optional().describe('Redis that shares records and small bodies between replicas.'),
   LARDER_REDIS_DEADLINE: timer(1)
     .prefault('50ms')
     .describe('What one call to Redis may cost before Larder goes on without it.'),
@@ -96,10 +100,13 @@ export const environment = z.object({
   LARDER_CLIENT_TIMEOUT: timer(1).prefault('5m').describe('How long a client may take no byte before it is reset.'),
   LARDER_MAX_CONNECTIONS: whole(1, 1_000_000).prefault('10000').describe('Connections of clients open at a time.'),
   LARDER_MEMORY: memory.prefault('256MiB').describe('Records and small bodies kept in memory.'),
-  HTTP_PROXY: proxyUrl
-    .optional()
-    .describe('Proxy towards `http` remotes. Lower case works too, and wins, for all three.'),
-  HTTPS_PROXY: proxyUrl.optional().describe('Proxy towards `https` remotes.'),
+  LARDER_MAX_SIZE: storeCap
+    .prefault('90%')
+    .describe(
+      'What the store may hold: a size, a share of the volume such as `90%`, or `unlimited`. The least recently used goes first.',
+    ),
+  HTTP_PROXY: proxy.optional().describe('Proxy towards `http` remotes. Lower case works too, and wins, for all three.'),
+  HTTPS_PROXY: proxy.optional().describe('Proxy towards `https` remotes.'),
   NO_PROXY: list
     .prefault('')
     .describe(

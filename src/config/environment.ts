@@ -1,5 +1,5 @@
 import { ConfigError, type Fault } from './config-error.js'
-import { type EnvironmentValues, environment, variables } from './environment-schema.js'
+import { type EnvironmentValues, environment, type StoreCap, variables } from './environment-schema.js'
 import { issueMessage, suggestion, wrong } from './wording.js'
 
 /** The settings of the process. Durations in milliseconds. */
@@ -12,6 +12,10 @@ export interface Settings {
   readonly tls: { readonly cert: string; readonly key: string; readonly port: number } | undefined
   /** PEM bundle of certificate authorities trusted beside the public ones. */
   readonly caFile: string | undefined
+  /** Reading artifacts needs one of its tokens; `undefined` where reading is anonymous (O5). */
+  readonly readTokensFile: string | undefined
+  /** `undefined` for the token that is made in the data directory. */
+  readonly adminTokenFile: string | undefined
   readonly redisUrl: string | undefined
   readonly redisDeadline: number
   /** `stdout`, `off` or the path of a file. */
@@ -23,6 +27,8 @@ export interface Settings {
   readonly maxConnections: number
   /** Bytes of records kept in memory. */
   readonly hotBytes: number
+  /** Cap of the whole store (K6). */
+  readonly maxSize: StoreCap
   readonly egress: { readonly httpProxy?: string; readonly httpsProxy?: string; readonly noProxy: readonly string[] }
 }
 
@@ -92,6 +98,8 @@ function asSettings(values: EnvironmentValues): Settings {
     configFile: values.LARDER_CONFIG,
     tls: cert !== undefined && key !== undefined ? Object.freeze({ cert, key, port }) : undefined,
     caFile: values.LARDER_CA_FILE,
+    readTokensFile: values.LARDER_READ_TOKENS_FILE,
+    adminTokenFile: values.LARDER_ADMIN_TOKEN_FILE,
     redisUrl: values.REDIS_URL,
     redisDeadline: values.LARDER_REDIS_DEADLINE,
     accessLog: values.LARDER_ACCESS_LOG,
@@ -100,6 +108,7 @@ function asSettings(values: EnvironmentValues): Settings {
     clientTimeout: values.LARDER_CLIENT_TIMEOUT,
     maxConnections: values.LARDER_MAX_CONNECTIONS,
     hotBytes: values.LARDER_MEMORY,
+    maxSize: Object.freeze(values.LARDER_MAX_SIZE),
     egress: Object.freeze({
       ...(httpProxy === undefined ? {} : { httpProxy }),
       ...(httpsProxy === undefined ? {} : { httpsProxy }),

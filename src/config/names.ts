@@ -1,18 +1,8 @@
 import { isIP } from 'node:net'
-import picomatch from 'picomatch'
 import { z } from 'zod'
+import { compileGlob } from '../caching/glob.js'
+import { parsed } from './parsed.js'
 import { wrong } from './wording.js'
-
-/** A string that `parse` turns into what the core wants; `parse` answers `undefined` for what it doesn't accept. */
-function parsed<T>(wanted: string, parse: (text: string) => T | undefined) {
-  const text = z.string({ error: ({ input }) => wrong(input, wanted) })
-  return text.transform((value, context) => {
-    const result = parse(value)
-    if (result !== undefined) return result
-    context.addIssue({ code: 'custom', message: wrong(value, wanted) })
-    return z.NEVER
-  })
-}
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 const nameWanted = (longest: number) =>
@@ -51,21 +41,26 @@ export const remoteUrl = z
 /** A glob over the path without its leading slash, compiled once. */
 export const glob = parsed(
   'a glob such as jdk/**, without a leading slash and with its brackets and braces closed',
-  (match) => {
-    if (match === '' || match.startsWith('/')) return undefined
-    try {
-      const matcher = picomatch(match, { dot: true, strictBrackets: true })
-      return { match, matches: (path: string) => matcher(path) }
-    } catch {
-      return undefined
-    }
+  compileGlob,
+)
+
+/** A digest as 64 hex digits, in lower case. */
+export const sha256 = parsed('64 hex digits', (text) => (/^[0-9a-f]{64}$/i.test(text) ? text.toLowerCase() : undefined))
+
+/** The path of a file beside the one it speaks of, with `{path}`, `{dir}` and `{name}` for the parts of that one's. */
+export const listPath = parsed(
+  'a path such as {dir}/SHASUMS256.txt or {path}.sha256, without a leading slash and dot segments, percent-encoded',
+  (text) => {
+    const path = text.replaceAll(/\{(path|dir|name)\}/g, 'x')
+    const sent = URL.canParse(`http://x/${path}`) && new URL(`http://x/${path}`).href === `http://x/${path}`
+    return path !== '' && !/^\/|:\/\/|[{}?#]/.test(path) && sent ? text : undefined
   },
 )
 
-const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+export const isHeaderName = (text: string): boolean => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text)
 
 /** A field name, in lower case. */
-export const fieldName = parsed('a header field name', (name) => (token.test(name) ? name.toLowerCase() : undefined))
+export const fieldName = parsed('a header field name', (name) => (isHeaderName(name) ? name.toLowerCase() : undefined))
 
 /** What Larder must say itself: what it is asking for, and on which connection (RFC 9110 §7.6.1, behaviour U1). */
 const ownRequestFields: ReadonlySet<string> = new Set([
@@ -74,14 +69,15 @@ const ownRequestFields: ReadonlySet<string> = new Set([
   ...['te', 'trailer', 'transfer-encoding', 'upgrade'],
 ])
 
+export function isOwnRequestField(name: string): boolean {
+  const field = name.toLowerCase()
+  return field.startsWith('if-') || ownRequestFields.has(field)
+}
+
 export const forwardedField = parsed(
   'a header field name, none of those Larder sets itself (Host, Range, If-*, Accept-Encoding, User-Agent, Via) ' +
     'or that belong to one connection (Connection, TE and the like)',
-  (name) => {
-    const field = name.toLowerCase()
-    const refused = !token.test(name) || field === '*' || field.startsWith('if-') || ownRequestFields.has(field)
-    return refused ? undefined : field
-  },
+  (name) => (!isHeaderName(name) || name === '*' || isOwnRequestField(name) ? undefined : name.toLowerCase()),
 )
 
 const hostPattern = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/
@@ -104,4 +100,13 @@ function isHost(text: string): boolean {
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) return false
   if (bracketed !== undefined) return isIP(bracketed) === 6
   return name !== undefined && name.length <= 253 && hostPattern.test(name)
+}
+
+/** The text, where it is the URL of an HTTP proxy; it may hold credentials. */
+export function proxyUrl(text: string): string | undefined {
+  return isUrl(text, ['http:', 'https:']) ? text : undefined
+}
+
+export function isUrl(text: string, protocols: readonly string[]): boolean {
+  return URL.canParse(text) && protocols.includes(new URL(text).protocol) && new URL(text).hostname !== ''
 }

@@ -1,21 +1,34 @@
 import type { Profile, Repository } from '../caching/repository.js'
-import { type CompleteSettings, completeSettings, type OwnSettings, type SharedSettings } from './schema.js'
+import { remotesOf } from './remotes.js'
+import {
+  type CompleteSettings,
+  completeSettings,
+  type OwnSettings,
+  type SharedSettings,
+} from './repository-settings.js'
 
 const common = {
   format: 'raw',
   type: 'proxy',
+  blocked: false,
+  allow: [],
+  block: [],
   query: 'forward',
   freshness: [],
   targetedFields: [],
   staleWhileRevalidate: '0s',
   timeout: { connect: '3s', headers: '10s', stall: '30s' },
   retry: { attempts: 3, budget: '20s', resumes: 5 },
+  checksums: [],
+  maxSize: 'unlimited',
+  unusedFor: 'forever',
   maxRedirects: 5,
+  breaker: { failures: 5, openFor: '15s', maxOpenFor: '5m' },
   redirects: { allow: [] },
 }
 
 /** What holds where neither the repository nor `defaults` says otherwise, in the notation of repositories.yaml. */
-export const profileDefaults: Readonly<Record<Profile, Readonly<Record<string, unknown>>>> = {
+export const profileDefaults = {
   artifact: {
     ...common,
     profile: 'artifact',
@@ -24,6 +37,7 @@ export const profileDefaults: Readonly<Record<Profile, Readonly<Record<string, u
     clientCacheControl: 'ignore',
     maxStale: 'forever',
     keepOnUpstreamMissing: true,
+    typeGuard: true,
     negative: { ttl: '60s', forbiddenTtl: '10s' },
   },
   rfc9111: {
@@ -34,9 +48,10 @@ export const profileDefaults: Readonly<Record<Profile, Readonly<Record<string, u
     clientCacheControl: 'honour',
     maxStale: '0s',
     keepOnUpstreamMissing: false,
+    typeGuard: false,
     negative: { ttl: '0s', forbiddenTtl: '0s' },
   },
-}
+} as const satisfies Readonly<Record<Profile, object>>
 
 /** Settings that contradict a plain shared cache: it knows no lifetime and no stale copy but what the remote allows. */
 export const artifactOnly = [
@@ -58,7 +73,7 @@ export function buildRepositories(
   }
   const repositories = Object.entries(own).map(([name, settings]) => {
     const profile = settings.profile ?? shared.profile ?? 'artifact'
-    return asRepository(name, settings, overlay(base[profile], inheritable(shared, profile), settings))
+    return asRepository(name, settings, shared, overlay(base[profile], inheritable(shared, profile), settings))
   })
   return deepFreeze(repositories)
 }
@@ -80,21 +95,28 @@ function overlay(base: CompleteSettings, shared: SharedSettings, own: OwnSetting
     negative: { ...base.negative, ...shared.negative, ...own.negative },
     timeout: { ...base.timeout, ...shared.timeout, ...own.timeout },
     retry: { ...base.retry, ...shared.retry, ...own.retry },
+    breaker: { ...base.breaker, ...shared.breaker, ...own.breaker },
     redirects: { ...base.redirects, ...shared.redirects, ...own.redirects },
   }
 }
 
-function asRepository(name: string, { remote, aliases = [] }: OwnSettings, settings: CompleteSettings): Repository {
-  const { format, type, profile, query, forwardRequestHeaders, timeout, retry, maxRedirects, redirects } = settings
+function asRepository(name: string, own: OwnSettings, shared: SharedSettings, settings: CompleteSettings): Repository {
+  const { format, type, profile, blocked, allow, block, query, forwardRequestHeaders } = settings
+  const { timeout, retry, breaker, maxRedirects, redirects } = settings
+  const { typeGuard, checksums, maxSize, unusedFor } = settings
   const { freshness, maxAge, targetedFields, clientCacheControl } = settings
   const { staleWhileRevalidate, maxStale, keepOnUpstreamMissing, negative } = settings
   return {
-    ...{ name, aliases, format, type, profile, remotes: remote, query, forwardRequestHeaders },
+    ...{ name, aliases: own.aliases ?? [], format, type, profile, blocked, query, forwardRequestHeaders },
+    remotes: remotesOf(own, shared),
+    routing: { allow, block },
+    integrity: { typeGuard, checksums },
+    retention: { maxSize, unusedFor },
     caching: {
       ...{ profile, freshness, maxAge, targetedFields, clientCacheControl },
       ...{ staleWhileRevalidate, maxStale, keepOnUpstreamMissing, negative },
     },
-    upstream: { timeout, retry, maxRedirects, redirects },
+    upstream: { timeout, retry, breaker, maxRedirects, redirects },
   }
 }
 

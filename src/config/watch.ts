@@ -1,8 +1,12 @@
-import { readFileSync, watch } from 'node:fs'
+import { watch } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
+import { readTextFile } from './text-file.js'
 
 /** Editors and Kubernetes replace a file in several steps; what stands there after so many ms is what was meant. */
 const settleTime = 100
+
+/** No file that is watched needs more; a larger one is refused by whoever reads it. */
+const mostBytes = 1024 * 1024
 
 export interface FileWatch {
   close(): void
@@ -43,11 +47,8 @@ export function watchFile(file: string, onChange: () => void, onError: (error: u
   }
 }
 
-/** `undefined` for a file that cannot be read: loading it will say why. */
-function contentOf(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return undefined
-  }
+/** Of a file that cannot be read, why; loading it will say so. */
+function contentOf(path: string): string {
+  const content = readTextFile(path, mostBytes)
+  return 'text' in content ? content.text : content.fault
 }

@@ -2,56 +2,77 @@ import {
   type Document,
   isAlias,
   isMap,
-  isPair,
   isScalar,
   isSeq,
   LineCounter,
   type Node,
   parseDocument,
-  visit,
+  type Scalar,
+  type YAMLError,
 } from 'yaml'
 import { ConfigError, type Fault } from './config-error.js'
-import type { Issue } from './cross-checks.js'
+import type { Issue } from './issue.js'
+import { nestsTooDeeply } from './nesting.js'
+import type { Resolved } from './references.js'
 
 /** References to anchors, nested ones multiplied; beyond it the text is an attack, not a configuration. */
 const maxAliasCount = 100
+
+/** What comes after so many is seldom more than their consequence. */
+const maxSyntaxFaults = 50
 
 /** A YAML text that remembers where everything stands. */
 interface YamlSource {
   /** Faults that leave the rest readable: duplicate keys, unknown tags. */
   readonly faults: readonly Fault[]
-  /** Replaces `${NAME}` in all string values; a fault for each that cannot be. */
-  expand(env: NodeJS.ProcessEnv): Fault[]
+  /** Replaces each string value by what it stands for; a fault for each that stands for nothing. */
+  resolve(resolved: (written: string, path: readonly PropertyKey[]) => Resolved): Fault[]
   data(): unknown
-  /** `undefined` where `expand` has already found the value at fault. */
+  /** `undefined` where `resolve` has already found the value at fault. */
   locate(issue: Issue): Fault | undefined
 }
 
-/** Throws `ConfigError` for what isn't YAML at all. */
-export function readYaml(text: string, file: string): YamlSource {
+/** `wanted`: what the file has at its top, in words. Throws `ConfigError` for what isn't YAML at all. */
+export function readYaml(text: string, file: string, wanted: string): YamlSource {
   const wholeFile = (message: string) => new ConfigError([{ file, line: 0, column: 0, path: '', message }])
   if (text.includes('\0')) throw wholeFile('holds binary data, expected YAML')
+  if (nestsTooDeeply(text)) throw wholeFile(`is nested far too deeply, expected ${wanted}`)
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' })
+  // The parser compares each key with all before it; `repeatedKeys` doesn't.
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    uniqueKeys: false,
+    prettyErrors: false,
+    logLevel: 'error',
+  })
   const { contents, errors, warnings } = document
-  if (contents === null && errors.length === 0) throw wholeFile('is empty, expected a map with repositories:')
+  if (contents === null && errors.length === 0) throw wholeFile(`is empty, expected ${wanted}`)
 
-  const faultAt = (offset: number, path: string, message: string): Fault => {
+  const faultAt = (offset: number, path: readonly PropertyKey[], message: string): Fault => {
     const { line, col } = lines.linePos(offset)
-    return { file, line, column: col, path, message }
+    return { file, line, column: col, path: showPath(path), message }
   }
-  const faults = [...errors, ...warnings].map(({ code, message, pos: [offset] }) =>
-    faultAt(offset, keyPathAt(document, offset), yamlMessages[code] ?? `is not YAML: ${message}`),
+  const asFault = ({ code, message, pos: [offset] }: YAMLError) =>
+    faultAt(offset, [], yamlMessages[code] ?? `is not YAML: ${withoutText(message)}`)
+  if (errors.length > 0) throw new ConfigError([...errors, ...warnings].slice(0, maxSyntaxFaults).map(asFault))
+  const repeated = [...repeatedKeys(contents, [])].map(({ key, path }) =>
+    faultAt(offsetOf(key), path, 'stands here a second time, expected each key once in its map'),
   )
-  if (errors.some(({ code }) => code !== 'DUPLICATE_KEY')) throw new ConfigError(faults)
 
-  const unexpanded = new Set<Node>()
+  const unresolved = new Set<Node>()
   return {
-    faults,
-    expand(env) {
-      const problems = expandValues(document, env)
-      for (const { node } of problems) unexpanded.add(node)
-      return problems.map(({ node, path, message }) => faultAt(offsetOf(node), path, message))
+    faults: [...warnings.map(asFault), ...repeated],
+    resolve(resolved) {
+      const problems: Fault[] = []
+      for (const { node, path } of stringsOf(document.contents, [])) {
+        const result = resolved(node.value, path)
+        if ('text' in result) node.value = result.text
+        else {
+          unresolved.add(node)
+          problems.push(faultAt(offsetOf(node), path, result.problem))
+        }
+      }
+      return problems
     },
     data() {
       try {
@@ -63,10 +84,10 @@ export function readYaml(text: string, file: string): YamlSource {
     locate({ path, message, atKey }) {
       const { key, value } = find(document, path)
       const target = isAlias(value) ? value.resolve(document) : value
-      if (target !== undefined && unexpanded.has(target)) return undefined
+      if (target !== undefined && unresolved.has(target)) return undefined
       const empty = isScalar(value) && value.value === null
       const node = atKey || value === undefined || empty ? (key ?? value) : value
-      return faultAt(offsetOf(node), showPath(path), message)
+      return faultAt(offsetOf(node), path, message)
     },
   }
 }
@@ -74,39 +95,43 @@ export function readYaml(text: string, file: string): YamlSource {
 const offsetOf = (node: Node | undefined) => node?.range?.[0] ?? 0
 
 const yamlMessages: Readonly<Record<string, string>> = {
-  DUPLICATE_KEY: 'stands here a second time, expected each key once in its map',
   TAB_AS_INDENT: 'is indented with a tab, expected spaces',
   MULTIPLE_DOCS: 'begins a second YAML document, expected one',
+  TAG_RESOLVE_FAILED: 'has a tag (!name), expected none, and quotes around a value that begins with "!"',
+  BAD_DIRECTIVE: 'has a directive (%NAME), expected none',
 }
 
-/** Expands in place; keys stay as they are. Answers what could not be expanded, and where. */
-function expandValues(document: Document, env: NodeJS.ProcessEnv) {
-  const problems: { node: Node; path: string; message: string }[] = []
-  visit(document, {
-    Scalar(key, node, ancestors) {
-      if (key === 'key' || typeof node.value !== 'string') return
-      const { text, problem } = expandText(node.value, env)
-      if (problem === undefined) node.value = text
-      else problems.push({ node, path: showPath(pathTo([...ancestors, node])), message: problem })
-    },
-  })
-  return problems
+/** The parser's messages quote the text after a colon, and it may be a secret. */
+const withoutText = (message: string) => message.replace(/(?<=\S): .*$/s, '')
+
+/** All string values, with their paths; keys are none. A value behind a YAML alias is where its anchor is. */
+function* stringsOf(node: unknown, path: readonly PropertyKey[]): Generator<StringValue> {
+  if (isScalar(node) && typeof node.value === 'string') yield { node: node as Scalar<string>, path }
+  else if (isSeq(node)) for (const [index, item] of node.items.entries()) yield* stringsOf(item, [...path, index])
+  else if (isMap(node)) for (const { key, value } of node.items) yield* stringsOf(value, [...path, keyText(key)])
 }
 
-/** Never expands what a variable holds; `problem` shows no variable's value. `$${` stands for a literal `${`. */
-function expandText(written: string, env: NodeJS.ProcessEnv): { text: string; problem: string | undefined } {
-  let problem: string | undefined
-  const text = written.replaceAll(/\$?\$\{(?:([A-Za-z_][A-Za-z0-9_]*)\})?/g, (reference, name?: string) => {
-    if (reference.startsWith('$$')) return reference.slice(1)
-    if (name === undefined) {
-      problem ??= 'has "${" without a name and a brace after it, expected both, or "$${" for these characters'
-      return reference
-    }
-    const value = env[name]
-    if (value === undefined) problem ??= `names the variable ${name}, which is not set in the environment`
-    return value ?? reference
-  })
-  return { text, problem }
+interface StringValue {
+  readonly node: Scalar<string>
+  readonly path: readonly PropertyKey[]
+}
+
+/** Each key that its map has already, with its path. */
+function* repeatedKeys(node: unknown, path: readonly PropertyKey[]): Generator<RepeatedKey> {
+  if (isSeq(node)) for (const [index, item] of node.items.entries()) yield* repeatedKeys(item, [...path, index])
+  if (!isMap(node)) return
+  const seen = new Set<string>()
+  for (const { key, value } of node.items) {
+    const name = keyText(key)
+    if (seen.has(name)) yield { key: key as Node, path: [...path, name] }
+    seen.add(name)
+    yield* repeatedKeys(value, [...path, name])
+  }
+}
+
+interface RepeatedKey {
+  readonly key: Node
+  readonly path: readonly PropertyKey[]
 }
 
 interface Found {
@@ -136,31 +161,16 @@ function find(document: Document, path: readonly PropertyKey[]): Found {
   return { key, value }
 }
 
-/** The path of the key written at `offset`; empty where no key is. */
-function keyPathAt(document: Document, offset: number): string {
-  let path = ''
-  visit(document, {
-    Scalar(key, node, ancestors) {
-      if (key === 'key' && node.range?.[0] === offset) path = showPath(pathTo([...ancestors, node]))
-    },
-  })
-  return path
-}
-
-function pathTo(chain: readonly unknown[]): PropertyKey[] {
-  return chain.flatMap((node, depth): PropertyKey[] => {
-    if (isPair(node)) return [keyText(node.key)]
-    return isSeq(node) ? [node.items.indexOf(chain[depth + 1])] : []
-  })
-}
-
 const keyText = (key: unknown): string => (isScalar(key) ? String(key.value ?? '') : String(key))
 
 /** `repositories.lang-jvm.freshness[0].maxAge`; keys that would blur it are quoted. */
 function showPath(path: readonly PropertyKey[]): string {
   const steps = path.map((step) => {
     if (typeof step === 'number') return `[${step}]`
-    return /^[\w-]+$/.test(String(step)) ? `.${String(step)}` : `[${JSON.stringify(String(step))}]`
+    return /^[\w-]+$/.test(String(step)) ? `.${String(step)}` : `[${JSON.stringify(withoutValue(String(step)))}]`
   })
   return steps.join('').replace(/^\./, '')
 }
+
+/** `password:secret` with its blank forgotten is a key. */
+const withoutValue = (key: string) => key.replace(/[\s:].*$/s, '...')

@@ -2,10 +2,12 @@ import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono } from 'hono'
 import type { Logger } from '../log.js'
+import { type AdminDeps, adminBase, createAdmin } from './admin/admin.js'
 import type { Artifacts } from './artifacts.js'
 import { asWritten, createOperations, type OperationsDeps } from './operations.js'
 
 export interface AppDeps extends OperationsDeps {
+  readonly admin: AdminDeps
   readonly artifacts: Artifacts
   readonly log: Logger
 }
@@ -21,6 +23,8 @@ export function createApp(deps: AppDeps): Hono<{ Bindings: HttpBindings }> {
   app.get('/healthz', asWritten(operations.healthz))
   app.get('/readyz', asWritten(operations.readyz))
   app.get('/metrics', asWritten(operations.metrics))
+  app.get(adminBase, (c) => c.redirect(`${adminBase}/`))
+  app.route(`${adminBase}/`, createAdmin(deps.admin))
   app.notFound((c) => c.body(null, 404))
   app.onError((error, c) => {
     deps.log.error({ err: error }, 'a request failed unforeseen')

@@ -8,6 +8,7 @@ const replaced: ReadonlySet<string> = new Set([
   'content-security-policy',
   'x-request-id',
   'x-checksum-sha256',
+  'x-larder-error',
   'keep-alive',
 ])
 

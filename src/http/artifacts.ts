@@ -6,12 +6,14 @@ import { isLarderError, LarderError } from '../errors.js'
 import type { Logger } from '../log.js'
 import type { Proxy as ArtifactProxy } from '../proxy/proxy.js'
 import type { Resolution } from '../proxy/resolution.js'
+import type { Admit } from './auth.js'
 import { Exchange, type ExchangeDeps } from './exchange.js'
 import type { Send } from './send.js'
 
 export interface ArtifactsDeps extends ExchangeDeps {
   readonly proxy: ArtifactProxy
   readonly find: (nameOrAlias: string) => Repository | undefined
+  readonly admit: Admit
   readonly send: Send
   readonly log: Logger
 }
@@ -25,7 +27,7 @@ const failing: CacheOutcome = { outcome: 'error' }
 export type Artifacts = (request: IncomingMessage, response: ServerResponse) => void
 
 export function createArtifacts(deps: ArtifactsDeps): Artifacts {
-  const { proxy, find, send, log, via } = deps
+  const { proxy, find, admit, send, log, via } = deps
 
   const answer = (exchange: Exchange): void | Promise<void> => {
     const { request } = exchange
@@ -36,6 +38,7 @@ export function createArtifacts(deps: ArtifactsDeps): Artifacts {
     if (!split) throw new LarderError('PATH_INVALID', 'expected /repository/<name>/<path>')
     const repository = find(split.name)
     exchange.repository = repository?.name
+    const headers = admit(request)
     if (method !== 'GET' && method !== 'HEAD')
       throw new LarderError('METHOD_NOT_ALLOWED', `${method} on a proxy repository`)
     checkTarget(split.target)
@@ -46,7 +49,7 @@ export function createArtifacts(deps: ArtifactsDeps): Artifacts {
       repository,
       method,
       target: split.target,
-      headers: request.rawHeaders,
+      headers,
       leaving: () => exchange.leaving(),
     })
     return resolution instanceof Promise

@@ -6,7 +6,16 @@ import type { ErrorCode, LarderError } from '../errors.js'
 const statusOf = {
   REPOSITORY_UNKNOWN: 404,
   PATH_INVALID: 400,
+  PATH_NOT_ROUTED: 404,
+  UNAUTHORIZED: 401,
   METHOD_NOT_ALLOWED: 405,
+  REQUEST_INVALID: 400,
+  REQUEST_TOO_LARGE: 413,
+  TOO_MANY_ATTEMPTS: 429,
+  ROUTE_UNKNOWN: 404,
+  ARTIFACT_UNKNOWN: 404,
+  TASK_UNKNOWN: 404,
+  TASK_RUNNING: 409,
   URL_TOO_LONG: 414,
   LOOP_DETECTED: 508,
   NOT_CACHED: 504,
@@ -20,10 +29,17 @@ const statusOf = {
   UPSTREAM_STATUS: 502,
   UPSTREAM_OVERLOADED: 503,
   UPSTREAM_UNAUTHORIZED: 502,
+  UPSTREAM_BREAKER_OPEN: 503,
+  UPSTREAM_BLOCKED: 503,
   REDIRECT_REFUSED: 502,
   REDIRECT_LIMIT: 502,
   INTEGRITY_MISMATCH: 502,
+  TYPE_MISMATCH: 502,
+  CHECKSUM_UNKNOWN: 502,
   STORE_FAULT: 500,
+  NO_ROOM: 503,
+  NOT_STORED: 502,
+  NOTHING_LISTED: 502,
   DATA_DIRECTORY_UNUSABLE: 500,
   SHUTTING_DOWN: 503,
   INTERNAL: 500,
@@ -50,6 +66,9 @@ export function errorAnswer(error: LarderError, request: IncomingMessage): Error
     headers.push('Retry-After', String(Math.min(Math.max(Math.ceil(error.retryAfter ?? 0), shortestWait), longestWait)))
   }
   if (status === 405) headers.push('Allow', 'GET, HEAD')
+  // Basic first: clients that know one scheme only look at the first challenge.
+  if (status === 401)
+    headers.push('WWW-Authenticate', 'Basic realm="larder"', 'WWW-Authenticate', 'Bearer realm="larder"')
   const { type, body } = bodyFor(error, status, request)
   if (type) headers.push('Content-Type', type)
   return { status, headers: [...headers, 'Content-Length', String(Buffer.byteLength(body))], body }
@@ -59,13 +78,23 @@ export function errorAnswer(error: LarderError, request: IncomingMessage): Error
 function bodyFor(error: LarderError, status: number, request: IncomingMessage): { type?: string; body: string } {
   const title = STATUS_CODES[status] ?? 'Error'
   if (/\bapplication\/problem\+json\b/i.test(request.headers.accept ?? '')) {
-    const problem = { type: 'about:blank', title, status, detail: detailOf(error), code: error.code }
-    return { type: 'application/problem+json', body: JSON.stringify(problem) }
+    return { type: 'application/problem+json', body: JSON.stringify(problemOf(error, status)) }
   }
   if (request.headers['sec-fetch-mode'] === 'navigate') {
     return { type: 'text/html; charset=utf-8', body: page(`${status} ${title}`, `${error.code}: ${detailOf(error)}`) }
   }
   return { body: '' }
+}
+
+/** RFC 9457. */
+export function problemOf(error: LarderError, status: number = statusOf[error.code]) {
+  return {
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    detail: detailOf(error),
+    code: error.code,
+  }
 }
 
 /** Faults of our own name files and the like, which are the operator's alone: the log has them. */

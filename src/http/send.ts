@@ -47,6 +47,8 @@ async function sendOnceWhole(sending: Sending, growing: GrowingBody): Promise<vo
   const body = growing.follow(undefined)
   try {
     const size = await growing.whole()
+    // Of what can't be kept the size shows only at its end: the range is answered whole (K7).
+    if (size === undefined) return await send(sending)
     await send({ ...sending, artifact: { ...sending.artifact, size, body: { kind: 'stored', body } } })
   } catch (error) {
     failed(sending, error)

@@ -6,6 +6,7 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { Logger } from '../log.js'
 import type { Artifacts } from './artifacts.js'
+import { guarded, type Refused } from './guard.js'
 import { createReset, type Reset } from './reset.js'
 
 export interface ServerOptions {
@@ -15,6 +16,8 @@ export interface ServerOptions {
   readonly maxConnections: number
   /** Milliseconds after which a client that takes no byte is reset. */
   readonly clientTimeout: number
+  /** Told of each connection that is not served. */
+  readonly refused: Refused
   readonly log: Logger
 }
 
@@ -30,6 +33,7 @@ export interface Servers {
   close(grace: number): Promise<void>
 }
 
+/** Bytes of a head; milliseconds a client may idle between requests, and take for a head and for a whole request. */
 const limits = {
   maxHeaderSize: 16 * 1024,
   keepAliveTimeout: 75_000,
@@ -38,15 +42,21 @@ const limits = {
   connectionsCheckingInterval: 5_000,
 }
 
+/** Milliseconds a client may take for its TLS handshake. */
+const handshakeTimeout = 20_000
+
 export function createServers(options: ServerOptions): Servers {
   const { host, port, tls, log } = options
   const plain = http.createServer(limits)
-  const secure = tls && https.createServer({ ...limits, ...readPair(tls) })
+  const secure = tls && https.createServer({ ...limits, handshakeTimeout, ...readPair(tls) })
   const servers = secure ? [plain, secure] : [plain]
   const reset = createReset(secure)
   const sockets = new Set<Socket>()
   for (const server of servers) {
     server.maxConnections = options.maxConnections
+    // The size of a head bounds them. Node would leave out what is beyond a number, without a word.
+    server.maxHeadersCount = 0
+    server.on('drop', () => options.refused('connections'))
     server.setTimeout(options.clientTimeout, reset)
     server.on('connection', (socket: Socket) => {
       sockets.add(socket)
@@ -63,7 +73,7 @@ export function createServers(options: ServerOptions): Servers {
       // The adapter answers a backslash by itself, without a trace; the artifact route says why, and logs it.
       const serve: RequestListener = (request, response) =>
         request.url?.includes('\\') ? artifacts(request, response) : listener(request, response)
-      for (const server of servers) server.on('request', serve)
+      for (const server of servers) server.on('request', guarded(serve, reset, options.refused))
       const urls = [urlOf('http', await listenOn(plain, host, port))]
       if (secure && tls) urls.push(urlOf('https', await listenOn(secure, host, tls.port)))
       return urls

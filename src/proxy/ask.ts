@@ -1,6 +1,7 @@
 import { cacheKey, keyTarget } from '../caching/cache-key.js'
 import type { RawHeaders } from '../caching/headers.js'
 import type { Repository } from '../caching/repository.js'
+import type { Pace } from './pace.js'
 import { forwardedHeaders } from './request-headers.js'
 
 export interface ArtifactRequest {
@@ -9,6 +10,12 @@ export interface ArtifactRequest {
   /** Path and query as the client wrote them, checked (C10). */
   readonly target: string
   readonly headers: RawHeaders
+  /** The remote's word is wanted, however fresh a stored copy is. */
+  readonly validated?: boolean
+  /** A warm-up: nobody uses what it brings, so that it says nothing of how long to keep it (K6). */
+  readonly warming?: boolean
+  /** Holds a fill that this request begins back, until a client asks for the same. */
+  readonly pace?: Pace | undefined
   /** A signal that comes when the client leaves; made only where it is asked for. */
   leaving(): AbortSignal
 }
@@ -28,13 +35,9 @@ export class Ask {
     this.key = cacheKey(request.repository.name, this.target)
   }
 
-  get remote(): string {
-    return this.repository.remotes[0]
-  }
-
-  /** The key at this remote: what was learnt of another, before a reload, says nothing of it. */
+  /** The key at these remotes: what was learnt of others, before a reload, says nothing of it. */
   get remoteKey(): string {
-    return `${this.remote}\n${this.key}`
+    return `${this.repository.remotes.map(({ url }) => url).join(' ')}\n${this.key}`
   }
 
   /** The client's fields that go to the remote; worked out only where a miss or a `Vary` needs them. */
@@ -43,3 +46,6 @@ export class Ask {
     return this.#forwarded
   }
 }
+
+/** The cache key within a `remoteKey`, or within what begins with one; neither URL nor key has a line feed. */
+export const keyWithin = (remoteKey: string): string => remoteKey.split('\n', 2)[1] ?? ''

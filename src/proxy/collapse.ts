@@ -3,6 +3,8 @@ export interface Collapse<F extends { readonly done: Promise<void> }> {
   get(key: string): F | undefined
   /** The flight of `key`, started if there is none; `collapsed`: someone else started it. */
   join(key: string, start: () => F): { readonly flight: F; readonly collapsed: boolean }
+  /** Whoever asks for one of these keys from now on starts anew; who has joined already stays (K5). */
+  detach(means: (key: string) => boolean): void
   /** Resolves when none is in flight. */
   idle(): Promise<void>
   readonly size: number
@@ -10,6 +12,8 @@ export interface Collapse<F extends { readonly done: Promise<void> }> {
 
 export function createCollapse<F extends { readonly done: Promise<void> }>(): Collapse<F> {
   const flights = new Map<string, F>()
+  /** With the detached ones. */
+  const all = new Set<F>()
   return {
     get: (key) => flights.get(key),
     join(key, start) {
@@ -17,14 +21,21 @@ export function createCollapse<F extends { readonly done: Promise<void> }>(): Co
       if (known) return { flight: known, collapsed: true }
       const flight = start()
       flights.set(key, flight)
-      void flight.done.then(() => flights.delete(key))
+      all.add(flight)
+      void flight.done.then(() => {
+        all.delete(flight)
+        if (flights.get(key) === flight) flights.delete(key)
+      })
       return { flight, collapsed: false }
     },
+    detach(means) {
+      for (const key of flights.keys()) if (means(key)) flights.delete(key)
+    },
     async idle() {
-      while (flights.size > 0) await Promise.all([...flights.values()].map(({ done }) => done))
+      while (all.size > 0) await Promise.all([...all].map(({ done }) => done))
     },
     get size() {
-      return flights.size
+      return all.size
     },
   }
 }

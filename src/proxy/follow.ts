@@ -1,31 +1,31 @@
-import { field, type RawHeaders } from '../caching/headers.js'
+import { field } from '../caching/headers.js'
 import { contentRange } from '../caching/integrity.js'
 import type { ByteRange } from '../caching/preconditions.js'
+import { isLarderError } from '../errors.js'
 import type { OpenBody } from '../storage/blob-store.js'
 import type { StagedBody } from '../storage/staging.js'
-import type { BodySource } from './source.js'
+import { type AloneOptions, readAlone } from './alone.js'
 
 /** A range that begins this many bytes ahead of the fill is fetched out of turn (C5). */
 const farAhead = 32 * 1024 * 1024
 
-export interface FollowOptions {
+export interface FollowOptions extends AloneOptions {
   readonly body: StagedBody
   readonly range: ByteRange | undefined
-  readonly head: { readonly headers: RawHeaders }
-  readonly source: BodySource
-  /** What the fill itself asked with. */
-  readonly headers: RawHeaders
 }
 
 /** Fills that have a range of their own under way: one at a time each. */
 const detours = new WeakSet<StagedBody>()
 
-/** Reads a body that is coming in, by a detour where its range is far ahead and the remote can tell the same version. */
+/**
+ * Reads a body that is coming in, by a detour where its range is far ahead and the remote can tell the same version. A pinned
+ * body takes none, for what it brings may not be proven; and where the fill finds no room each goes on alone (K7).
+ */
 export function followFill(options: FollowOptions): OpenBody {
-  const { body, range } = options
-  const along = body.follow()
-  if (!range || range.start < body.received + farAhead) return along
-  const etag = field(options.head.headers, 'etag')
+  const { body, range, proof } = options
+  const along = orAlone(body.follow(), () => readAlone(options))
+  if (!range || range.start < body.received + farAhead || proof.demanded) return along
+  const etag = field(options.first.headers, 'etag')
   if (!etag?.startsWith('"') || detours.has(body)) return along
   return detour(options, range, etag, along)
 }
@@ -73,5 +73,24 @@ function detour({ body, source, headers }: FollowOptions, range: ByteRange, etag
       abort.abort()
       along.close()
     },
+  }
+}
+
+/** What `along` has, and from where it has `NO_ROOM` for its follower on what `alone` has. */
+function orAlone(along: OpenBody, alone: () => OpenBody): OpenBody {
+  let body = along
+  return {
+    async read(into, position) {
+      try {
+        return await body.read(into, position)
+      } catch (error) {
+        if (body !== along || !isLarderError(error) || error.code !== 'NO_ROOM') throw error
+        along.close()
+        body = alone()
+        return body.read(into, position)
+      }
+    },
+    peek: (position, end) => body.peek?.(position, end) ?? [],
+    close: () => body.close(),
   }
 }

@@ -1,6 +1,6 @@
 import { field, filterFields, type RawHeaders } from '../caching/headers.js'
 import { contentRange } from '../caching/integrity.js'
-import { contentLength } from './fill.js'
+import { contentLength } from './receive.js'
 import type { BodySource, SourceResponse } from './source.js'
 
 /** What a remote says of an artifact without its body: the status a GET would have, its fields, its size. */

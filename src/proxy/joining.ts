@@ -3,11 +3,11 @@ import { answersToo, requestFacts } from '../caching/decide.js'
 import { freshness } from '../caching/freshness.js'
 import type { RawHeaders } from '../caching/headers.js'
 import type { ResponseHead, StoredResponse } from '../caching/record.js'
-import { storable } from '../caching/storable.js'
+import { credentialFields, storable } from '../caching/storable.js'
 import { selecting, varyNames } from '../caching/vary.js'
 import type { Ask } from './ask.js'
 import type { HeadAnswer } from './head.js'
-import { carriesCredentials, credentialFields } from './request-headers.js'
+import { carriesCredentials } from './request-headers.js'
 
 /** Who may share a flight, and what it brings (C6). */
 

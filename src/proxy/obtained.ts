@@ -24,3 +24,10 @@ export type Obtained =
 
 /** Why the request went forward, for `Cache-Status`. */
 export const forwarded = ({ why }: Wanted) => ({ fwd: why })
+
+export const revalidated = (wanted: Wanted, fwdStatus: number, collapsed: boolean): CacheOutcome => ({
+  outcome: 'revalidated',
+  ...forwarded(wanted),
+  fwdStatus,
+  collapsed,
+})

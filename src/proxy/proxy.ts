@@ -1,40 +1,60 @@
 import { pathOf } from '../caching/cache-key.js'
 import type { CacheOutcome } from '../caching/cache-status.js'
-import { decide, mayServeStale, requestFacts } from '../caching/decide.js'
+import { contradictsPin } from '../caching/checksum-rules.js'
+import { type Decision, decide, mayServeStale, requestFacts } from '../caching/decide.js'
 import { currentAge, type Freshness, freshness, timeToLive } from '../caching/freshness.js'
 import type { StoredRecord, StoredResponse } from '../caching/record.js'
-import type { CachingPolicy } from '../caching/repository.js'
+import { type CachingPolicy, isRemoteOf } from '../caching/repository.js'
+import { isRouted } from '../caching/routing.js'
 import { canValidate } from '../caching/validation.js'
 import { selectVariant } from '../caching/vary.js'
-import { LarderError } from '../errors.js'
+import { isLarderError, LarderError } from '../errors.js'
 import { type ArtifactRequest, Ask } from './ask.js'
-import { createObtain, type ObtainDeps } from './obtain.js'
-import type { Wanted } from './obtained.js'
+import { type Availability, createAvailability } from './availability.js'
+import { createChecksums } from './checksums.js'
+import type { Foresight } from './foresight.js'
+import * as foresight from './foresight.js'
+import { createObtain, type Obtain, type ObtainDeps } from './obtain.js'
+import type { Obtained, Wanted } from './obtained.js'
 import { type Resolution, storedArtifact } from './resolution.js'
+import { createWarming, type Warming } from './warm.js'
 
 /** Answers requests for artifacts: from the store, by a fill, or with the reason why not. */
 export interface Proxy {
   /** At once for what is in memory. Trouble is a resolution, not an exception. */
   resolve(request: ArtifactRequest): Resolution | Promise<Resolution>
+  /** What `resolve` would do now; neither a use nor a question to the remote. Rejects with `STORE_FAULT`. */
+  foresee(request: ArtifactRequest): Promise<Foresight & { readonly known: ReturnType<Obtain['known']> }>
   /** Resolves when no fill is under way. */
   idle(): Promise<void>
   /** Ends every fill now. */
   abort(): void
   fillsInFlight(): number
+  /** What makes artifacts ready ahead of time; fills are shared with clients. */
+  readonly warming: Warming
+  /** Breakers and blocks, to be seen and changed by an operator (U7). */
+  readonly availability: Pick<Availability, 'remotes' | 'reset' | 'isBlocked' | 'block'>
 }
 
-export function createProxy(deps: ObtainDeps): Proxy {
-  const { store } = deps
-  const obtain = createObtain(deps)
+type ProxyDeps = Omit<ObtainDeps, 'checksums' | 'availability'>
+
+export function createProxy(deps: ProxyDeps): Proxy {
+  const { store, metrics, log } = deps
+  const checksums = createChecksums({ resolve: (request) => resolve(request), metrics, log })
+  const availability = createAvailability(deps)
+  const obtain = createObtain({ ...deps, checksums, availability })
   const lifeOf = rememberingFreshness()
 
-  const choose = (ask: Ask, record: StoredRecord | undefined): Resolution | Promise<Resolution> => {
+  const judge = (ask: Ask, record: StoredRecord | undefined): Judgement => {
     const { caching } = ask.repository
-    const stored = record && pick(ask, record)
+    const found = record && pick(ask, record)
+    const stored = found && !isWrong(ask, found) ? found : undefined
     const life = stored && lifeOf(stored, ask)
     const facts = requestFacts(ask.request.headers, caching)
-    const decision = decide(life && { freshness: life }, Boolean(record?.variants.length), facts, ask.now)
-    const current = record?.remote === ask.remote
+    const decision = ask.request.validated
+      ? validation
+      : decide(life && { freshness: life }, !found && Boolean(record?.variants.length), facts, ask.now)
+    const current = record !== undefined && isRemoteOf(ask.repository, record.remote)
     const wanted = (): Wanted => ({
       why: decision.action === 'reuse' ? 'stale' : decision.why,
       stored,
@@ -42,16 +62,40 @@ export function createProxy(deps: ObtainDeps): Proxy {
       spare: life && mayServeStale(life, caching, ask.now) ? stored : undefined,
       varied: record?.variants[0] ? Object.keys(record.variants[0].selecting) : [],
     })
-    if (decision.action === 'reuse' && current && stored) {
-      if (decision.revalidate) obtain.revalidate(ask, wanted())
-      return serve(ask, stored, decision.ttl > 0 ? hit : stale)
-    }
-    return facts.directives?.onlyIfCached ? notCached : forward(ask, wanted())
+    const reused = decision.action === 'reuse' && current && stored ? stored : undefined
+    return { decision, reused, onlyIfCached: facts.directives?.onlyIfCached === true, wanted }
   }
 
-  const forward = async (ask: Ask, wanted: Wanted): Promise<Resolution> => {
-    const obtained = await obtain.answer(ask, wanted)
-    if (obtained.kind === 'renewed') return choose(ask, await store.lookup(ask.key))
+  const choose = (ask: Ask, record: StoredRecord | undefined): Resolution | Promise<Resolution> => {
+    if (record && !ask.request.warming) store.use(ask.key, ask.now)
+    const { decision, reused, onlyIfCached, wanted } = judge(ask, record)
+    if (decision.action === 'reuse' && reused) {
+      if (decision.revalidate) obtain.revalidate(ask, wanted())
+      return serve(ask, reused, decision.ttl > 0 ? hit : stale)
+    }
+    return onlyIfCached ? notCached : forward(ask, wanted())
+  }
+
+  const foresee = async (ask: Ask): Promise<Foresight> => {
+    if (!isRouted(ask.repository.routing, ask.target)) return foresight.notRouted
+    const { decision, reused, wanted } = judge(ask, await store.lookup(ask.key))
+    const ttlOf = (stored: StoredResponse) => timeToLive(lifeOf(stored, ask), ask.now)
+    if (decision.action === 'reuse' && reused) {
+      // Where its body turns out damaged, that is what a request would find.
+      const body = reused.body.inline ?? (await store.open(ask.key, reused))
+      if (body && 'close' in body) body.close()
+      if (body) return foresight.reuse(decision.ttl, decision.revalidate && obtain.mayRevalidate(ask))
+      const other: Wanted = { ...nothingStored, stored: reused, varied: Object.keys(reused.selecting) }
+      return foresight.ofOutlook(obtain.outlook(ask, other), other, ttlOf)
+    }
+    return foresight.ofOutlook(obtain.outlook(ask, wanted()), wanted(), ttlOf)
+  }
+
+  const forward = (ask: Ask, wanted: Wanted) => deliver(ask, obtain.answer(ask, wanted))
+
+  const deliver = async (ask: Ask, obtaining: Promise<Obtained>): Promise<Resolution> => {
+    const obtained = await obtaining
+    if (obtained.kind === 'renewed') return lookUp(ask)
     return obtained.kind === 'stored' ? serve(ask, obtained.stored, obtained.cache) : obtained
   }
 
@@ -71,26 +115,65 @@ export function createProxy(deps: ObtainDeps): Proxy {
   }
 
   const serveBlob = async (ask: Ask, stored: StoredResponse, cache: CacheOutcome, age: number | undefined) => {
-    const body = await store.open(stored.body)
+    const body = await store.open(ask.key, stored)
     if (body) {
       return { kind: 'artifact', artifact: storedArtifact(stored, { kind: 'stored', body }, age), cache } as const
     }
-    // A record without its blob is a miss (D2).
-    await store.drop(ask.key, stored)
-    return forward(ask, { ...nothingStored, varied: Object.keys(stored.selecting) })
+    // Named, so that it is not found again where it could not be dropped.
+    return forward(ask, { ...nothingStored, stored, varied: Object.keys(stored.selecting) })
   }
 
-  return {
-    resolve(request) {
-      const ask = new Ask(request)
+  const lookUp = (ask: Ask): Resolution | Promise<Resolution> => {
+    try {
       const record = store.lookup(ask.key)
-      return record instanceof Promise ? record.then((found) => choose(ask, found)) : choose(ask, record)
+      if (!(record instanceof Promise)) return choose(ask, record)
+      return record.then(
+        (found) => choose(ask, found),
+        (error) => passStore(ask, error),
+      )
+    } catch (error) {
+      return passStore(ask, error)
+    }
+  }
+
+  /** What can't be read is no miss, and nothing is stored over it; its client is served all the same (K7). */
+  const passStore = (ask: Ask, error: unknown): Promise<Resolution> => {
+    if (!isLarderError(error) || error.code !== 'STORE_FAULT') throw error
+    return deliver(ask, obtain.bypass(ask, { ...nothingStored, stored: undefined, varied: [] }))
+  }
+
+  const resolve = (request: ArtifactRequest) => lookUp(new Ask(request))
+
+  // Outside of `resolve`, which fetches lists of checksums for us too: they are no client's business.
+  const routed = (request: ArtifactRequest) =>
+    isRouted(request.repository.routing, request.target) ? resolve(request) : notRouted
+
+  return {
+    resolve: routed,
+    foresee: async (request) => {
+      const ask = new Ask(request)
+      return { ...(await foresee(ask)), known: obtain.known(ask) }
     },
+    warming: createWarming(routed),
+    availability,
     idle: () => obtain.idle(),
     abort: () => obtain.abort(),
     fillsInFlight: () => obtain.fillsInFlight(),
   }
 }
+
+/** How a request may be answered by what is stored. */
+interface Judgement {
+  readonly decision: Decision
+  /** What answers by itself. */
+  readonly reused: StoredResponse | undefined
+  readonly onlyIfCached: boolean
+  wanted(): Wanted
+}
+
+/** A copy that a pin of today forbids is none (U4). */
+const isWrong = ({ target, repository: { integrity } }: Ask, { body }: StoredResponse): boolean =>
+  integrity.checksums.length > 0 && contradictsPin(pathOf(target), integrity, body.digest)
 
 /** The variant that answers the request; the common case of a single one without `Vary` needs no look at its fields. */
 function pick(ask: Ask, { variants }: StoredRecord): StoredResponse | undefined {
@@ -104,12 +187,19 @@ function isEmpty(fields: object): boolean {
   return true
 }
 
+const validation: Decision = { action: 'validate', why: 'request' }
 const hit: CacheOutcome = { outcome: 'hit' }
 const stale: CacheOutcome = { outcome: 'stale' }
 /** Written out field by field: one shape for all of them keeps the hit path fast. */
 const unforwarded = ({ outcome, collapsed }: CacheOutcome, ttl: number): CacheOutcome => ({ outcome, ttl, collapsed })
 
-const nothingStored = { why: 'uri-miss', stored: undefined, validate: undefined, spare: undefined } as const
+const nothingStored = { why: 'uri-miss', validate: undefined, spare: undefined } as const
+
+const notRouted: Resolution = {
+  kind: 'trouble',
+  error: new LarderError('PATH_NOT_ROUTED', 'the routing rules of the repository exclude the path'),
+  cache: { outcome: 'error' },
+}
 
 const notCached: Resolution = {
   kind: 'trouble',

@@ -1,6 +1,11 @@
 import type { RawHeaders } from '../caching/headers.js'
+import type { Repository } from '../caching/repository.js'
 import { LarderError } from '../errors.js'
-import { retryAfter } from './remote-source.js'
+import { isSuccess } from './receive.js'
+import { retryAfter } from './retry-after.js'
+
+/** A plain shared cache passes whatever the remote says; an artifact is a success. */
+export const passes = ({ profile }: Repository, status: number): boolean => profile === 'rfc9111' || isSuccess(status)
 
 /** What a status that brings no artifact means for whoever asked (C9). */
 export type Refusal =

@@ -1,4 +1,5 @@
 import { endToEnd, field, type RawHeaders } from '../caching/headers.js'
+import { credentialFields } from '../caching/storable.js'
 
 /** Never passed on even by `all` (U1): ours to set, the connection's, or answered from the cache. */
 const ownFields: ReadonlySet<string> = new Set([
@@ -30,9 +31,6 @@ export function forwardedHeaders(client: RawHeaders, policy: 'all' | readonly st
   }
   return kept
 }
-
-/** What stands for one client and no other: the answer may be his alone. */
-export const credentialFields = ['authorization', 'cookie'] as const
 
 export const carriesCredentials = (forwarded: RawHeaders): boolean =>
   credentialFields.some((name) => field(forwarded, name) !== undefined)

@@ -4,8 +4,8 @@ import type { Digest, StoredResponse } from '../caching/record.js'
 import { storedHeaders } from '../caching/storable.js'
 import type { LarderError } from '../errors.js'
 import type { OpenBody } from '../storage/blob-store.js'
-import { contentLength, type Growing } from './fill.js'
 import type { HeadAnswer } from './head.js'
+import { contentLength, type Growing } from './receive.js'
 import type { SourceResponse } from './source.js'
 
 /** What a request for an artifact comes to. Only `absent` says that there is none. */
@@ -35,18 +35,18 @@ export type ArtifactBody =
   | { readonly kind: 'inline'; readonly bytes: Uint8Array }
   /** To be closed by whoever gets it. */
   | { readonly kind: 'stored'; readonly body: OpenBody }
-  | ({ readonly kind: 'growing' } & Pick<Growing, 'whole' | 'follow'>)
+  | ({ readonly kind: 'growing' } & Pick<Growing, 'whole' | 'follow' | 'received' | 'unstored'>)
   /** For this client alone (a bypass); ends with it. */
   | { readonly kind: 'passing'; readonly chunks: AsyncIterable<Uint8Array>; discard(): void }
 
 /** HEAD needs no more than the head of the fill (C4). */
-export const growingArtifact = ({ head, size, whole, follow }: Growing, method: 'GET' | 'HEAD'): Artifact => ({
-  status: head.status,
-  headers: head.headers,
-  size,
+export const growingArtifact = (growing: Growing, method: 'GET' | 'HEAD'): Artifact => ({
+  status: growing.head.status,
+  headers: growing.head.headers,
+  size: growing.size,
   digest: undefined,
   age: undefined,
-  body: method === 'HEAD' ? { kind: 'none' } : { kind: 'growing', whole, follow },
+  body: method === 'HEAD' ? { kind: 'none' } : { kind: 'growing', ...growing },
 })
 
 export const passingArtifact = ({ status, headers, framing, body, discard }: SourceResponse): Artifact => ({

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 
 /** What is worth remembering of a key for a little while, and nothing after a restart. */
-type Note =
+export type Note =
   /** The remote has no such thing (K4). */
   | { readonly kind: 'negative'; readonly status: number }
   /** Its response may not be shared: clients don't wait for one another (C6, "hit-for-miss"). */
@@ -14,6 +14,7 @@ export interface ShortMemory {
   /** Seconds until it is forgotten. */
   secondsLeft(key: string): number
   note(key: string, note: Note, seconds: number): void
+  forget(means: (key: string) => boolean): void
 }
 
 /** Many enough for all that is asked for in a minute, few enough for anyone who asks for nonsense. */
@@ -33,6 +34,9 @@ export function createShortMemory(): ShortMemory {
     secondsLeft: (key) => notes.getRemainingTTL(key) / 1000,
     note(key, note, seconds) {
       if (seconds > 0) notes.set(key, note, { ttl: seconds * 1000 })
+    },
+    forget(means) {
+      for (const key of notes.keys()) if (means(key)) notes.delete(key)
     },
   }
 }

@@ -20,4 +20,7 @@ export interface SourceRequest {
   readonly taken?: () => Promise<string | undefined>
 }
 
-export type SourceResponse = UpstreamResponse
+export interface SourceResponse extends UpstreamResponse {
+  /** URL of the remote it came from. */
+  readonly remote: string
+}

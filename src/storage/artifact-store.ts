@@ -1,30 +1,83 @@
-import { LRUCache } from 'lru-cache'
 import type { Algorithm } from '../caching/integrity.js'
-import type { Digest, StoredBody, StoredRecord, StoredResponse } from '../caching/record.js'
+import type { Digest, StoredRecord, StoredResponse } from '../caching/record.js'
+import type { RetentionPolicy } from '../caching/repository.js'
+import type { Selection } from '../caching/selection.js'
 import { withVariant } from '../caching/vary.js'
+import { LarderError } from '../errors.js'
+import type { Logger } from '../log.js'
+import type { Metrics } from '../metrics.js'
 import type { BlobStore, OpenBody } from './blob-store.js'
+import { createChanges } from './changes.js'
+import { type Damaged, type Drop, openSound } from './damage.js'
+import { createHotRecords } from './hot-records.js'
+import { measure } from './measure.js'
+import { createPurging, type Purged, type PurgeOptions } from './purging.js'
 import type { RecordStore, StoreTotals } from './record-store.js'
+import { createRetention, type Reservation } from './retention.js'
 import type { SharedCache } from './shared-cache.js'
 import { createSharing } from './sharing.js'
 import type { StagedBody, Staging } from './staging.js'
+import { createUnderWay } from './under-way.js'
+import { type VerifyOptions, type VerifyProgress, verify } from './verify.js'
 
 /** Records, blobs, the shared cache and what of them is in memory, as one: what the proxy stores in and serves from. */
 export interface ArtifactStore {
   /** The record or its tombstone; at once where it is in memory. */
   lookup(key: string): StoredRecord | undefined | Promise<StoredRecord | undefined>
-  stage(length: number | undefined, promised: readonly Algorithm[]): StagedBody
-  /** Makes a sealed body durable, then the record that names it (D2). False if the key was removed after `epoch` (K5). */
-  publish(publication: Publication): Promise<boolean>
-  /** Replaces a variant's head after a validation, if it is still there. */
+  /** What a fill has to know when it begins: the version of the last purge that means the key; `record` is what was looked up. */
+  epochOf(key: string, record: StoredRecord | undefined): number
+  stage(key: string, length: number | undefined, promised: readonly Algorithm[]): StagedBody
+  /** Makes a sealed body durable, then the record that names it (D2). */
+  publish(publication: Publication): Promise<PublishResult>
+  /** Replaces a variant's head after a validation, if it is still there and was not purged meanwhile. */
   freshen(key: string, previous: StoredResponse, next: StoredResponse): Promise<void>
-  /** Forgets a variant whose body is gone or damaged. */
-  drop(key: string, damaged: StoredResponse): Promise<void>
-  /** `undefined` where the body is gone or damaged in size (D4). Small bodies are in the record, not here. */
-  open(body: StoredBody): Promise<OpenBody | undefined>
-  totals(): StoreTotals
-  /** Removes the blobs no record refers to: what a crash between blob and record left behind (D7). */
-  sweep(): Promise<number>
+  /** Forgets a variant whose body is damaged. */
+  readonly drop: Drop
+  /** The body of a variant, or `undefined` where it is damaged and so dropped (D4). Small ones are in the record, not here. */
+  open(key: string, stored: StoredResponse): Promise<OpenBody | undefined>
+  /** Reads all bodies again and drops what is damaged (D4). Rejects where it is ended, or the store itself fails. */
+  verify(options?: VerifyOptions): Promise<VerifyProgress>
+  /** Records (not tombstones) whose key starts with `prefix`, in the order of their keys, segment by segment. */
+  list(prefix: string, after?: string): AsyncIterable<StoredRecord>
+  /** Of one repository, or of the whole store. */
+  totals(repository?: string): StoreTotals
+  /** Those that have records, configured or not. */
+  repositories(): readonly string[]
+  /** Notes that a client was served with it; `time` in ms since the epoch. Costs next to nothing (K6). */
+  use(key: string, time: number): void
+  /** ms since the epoch; `undefined` for what is not stored. */
+  lastUse(key: string): number | undefined
+  isPinned(key: string): boolean
+  pins(): readonly Selection[]
+  /** Keeps what is meant from eviction, what is stored later included. Throws `PATH_INVALID` for a glob that isn't one. */
+  pin(selection: Selection): Promise<void>
+  /** False where there is no such pin. */
+  unpin(selection: Selection): Promise<boolean>
+  /** Removes what is meant, or marks it for validation; resolves when that is durable. Throws as `pin` does (K5). */
+  purge(selection: Selection, options: PurgeOptions): Promise<Purged>
+  /** Hears of each purge, with what it means, once nothing that begins from then on falls under it. */
+  onPurge(listener: (means: (key: string) => boolean) => void): void
+  /** Removes what is of no use any more: what a crash between blob and record left behind, too (D7). `signal` ends it. */
+  gc(signal?: AbortSignal): Promise<Collected>
+  /** Brings the metrics of what is stored up to date. */
+  measure(): void
   close(): Promise<void>
+}
+
+type PublishResult =
+  | 'stored'
+  /** The key was purged after the fill began (K5). */
+  | 'purged'
+  /** The caps leave no room, and nothing may be evicted for it (K7). */
+  | 'no-room'
+
+interface Collected {
+  /** Blobs without a record. */
+  readonly blobs: number
+  /** Purges long past. */
+  readonly purges: number
+  /** Artifacts nobody used for as long as their repository keeps them. */
+  readonly unused: number
 }
 
 interface Publication {
@@ -43,91 +96,121 @@ export interface ArtifactStoreOptions {
   readonly shared: SharedCache | undefined
   /** Bytes of records (with their inline bodies) to keep in memory. */
   readonly hotBytes: number
+  /** Bytes of bodies the whole store may hold; `Infinity` for no limit. */
+  readonly maxSize: number
+  /** `undefined` for a repository that is not configured. */
+  readonly retentionOf: (repository: string) => RetentionPolicy | undefined
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** Hears of every damaged body, once. */
+  readonly onDamaged: (damaged: Damaged) => void
 }
 
 /** How long a record in memory is trusted where others write too (D1), ms. */
 const trustedFor = 2000
 
-interface Hot {
-  readonly record: StoredRecord
-  readonly trustedUntil: number
-}
+/**
+ * How long a purge counts, ms: by far longer than a fill that began before it takes, or than a replica's record from before
+ * it lives where records are shared.
+ */
+const purgeLife = 7 * 24 * 3600 * 1000
 
-export function createArtifactStore({
-  records,
-  blobs,
-  staging,
-  shared,
-  hotBytes,
-}: ArtifactStoreOptions): ArtifactStore {
-  const hot = new LRUCache<string, Hot>({ maxSize: hotBytes, sizeCalculation: ({ record }) => weigh(record) })
+export function createArtifactStore(options: ArtifactStoreOptions): ArtifactStore {
+  const { records, blobs, staging, shared, metrics, log, onDamaged } = options
+  const hot = createHotRecords(options.hotBytes, shared ? trustedFor : Number.POSITIVE_INFINITY)
+  const { update, reclaim, sweep } = createChanges({ records, blobs, hot, log })
+  const ending = new AbortController()
+  const { signal } = ending
+  const underWay = createUnderWay()
 
   /** Look-ups that take time, one a key. */
   const lookups = new Map<string, Promise<StoredRecord | undefined>>()
 
-  /** Returns the newest known: a slow look-up may come back after a write and bring what was before it. */
-  const remember = (found: StoredRecord): StoredRecord => {
-    const known = hot.peek(found.key)?.record
-    const record = known && known.version > found.version ? known : found
-    hot.set(record.key, { record, trustedUntil: shared ? Date.now() + trustedFor : Number.POSITIVE_INFINITY })
-    return record
-  }
-
-  const reclaim = async (digests: Iterable<Digest>) => {
-    let removed = 0
-    for (const digest of digests) if (await blobs.delete(digest, () => records.references(digest))) removed += 1
-    return removed
-  }
-
-  /** Applies `change` to what is stored by then, again if someone else writes in between; `undefined` from it: leave it. */
-  const update = async (key: string, change: (current: StoredRecord | undefined) => StoredRecord | undefined) => {
-    for (;;) {
-      const current = await records.get(key)
-      const next = change(current)
-      if (!next) return undefined
-      const result = await records.put(next, current?.version ?? 0)
-      if (!result.done) continue
-      const record = remember({ ...next, version: result.version })
-      await reclaim(result.unreferenced)
-      return record
+  const drop: Drop = async (key, damaged, reason) => {
+    const { digest } = damaged.body
+    // One that was fetched anew meanwhile has other bytes behind it.
+    const isIt = (variant: StoredResponse) => isSame(variant, damaged) && variant.responseTime === damaged.responseTime
+    try {
+      const record = await update(key, (current) => {
+        if (!current?.variants.some(isIt)) return undefined
+        return { ...current, version: Date.now(), variants: current.variants.filter((variant) => !isIt(variant)) }
+      })
+      if (record) onDamaged({ key, digest, reason })
+    } catch (fault) {
+      onDamaged({ key, digest, reason, fault })
     }
   }
 
-  const sharing = shared && createSharing({ shared, blobs, staging, update, reclaim })
+  const purging = createPurging({
+    ...{ records, update, metrics, signal },
+    share: async (record) => sharing?.tell(record),
+  })
+  const retention = createRetention({
+    ...{ records, update, metrics, log, underWay, signal },
+    maxSize: options.maxSize,
+    policyOf: options.retentionOf,
+  })
+  const epochOf = (key: string) => purging.epochOf(key, undefined)
+  const sharing = shared && createSharing({ shared, blobs, staging, update, epochOf, reclaim })
+  const reservations = new WeakMap<StagedBody, Reservation>()
 
   const newest = async (key: string, stored: ReturnType<RecordStore['get']>): Promise<StoredRecord | undefined> => {
     const ours = await stored
     const record = sharing ? await sharing.newest(key, ours) : ours
-    return record ? remember(record) : hot.peek(key)?.record
+    return record ? hot.remember(record) : hot.known(key)
   }
+
+  const collect = async (ended: AbortSignal) => {
+    const purges = await purging.prune(Date.now() - purgeLife, hot.forget)
+    ended.throwIfAborted()
+    const unused = await retention.tidy()
+    return { purges, unused, blobs: await sweep(ended) }
+  }
+
+  underWay.track(purging.resume()).catch((error) => {
+    if (!signal.aborted) log.error({ err: error }, 'cannot carry out a purge that a crash cut short')
+  })
 
   return {
     lookup(key) {
-      const known = hot.get(key)
-      if (known && (!sharing || Date.now() < known.trustedUntil)) return known.record
-      const underWay = lookups.get(key)
-      if (underWay) return underWay
+      const known = hot.trusted(key)
+      if (known) return known
+      const pending = lookups.get(key)
+      if (pending) return pending
       const stored = records.get(key)
-      if (!sharing && !(stored instanceof Promise)) return stored && remember(stored)
+      if (!sharing && !(stored instanceof Promise)) return stored && hot.remember(stored)
       const lookup = newest(key, stored).finally(() => lookups.delete(key))
       lookups.set(key, lookup)
       return lookup
     },
 
-    stage: (length, promised) => staging.create(length, promised),
+    epochOf: purging.epochOf,
+
+    stage(key, length, promised) {
+      const place = retention.reserve(key)
+      // One of unknown length may turn out to be endless: nothing is evicted for it before it is whole.
+      const room = (bytes: number | undefined) => (length === undefined ? place.fits(bytes ?? 0) : place.admits(length))
+      const body = staging.create(length, { promised, room, released: place.release })
+      reservations.set(body, place)
+      return body
+    },
 
     async publish({ key, remote, epoch, head, digest, body }) {
       const { inline, received: size } = body
+      const place = reservations.get(body)
+      if (!(await place?.secure(size))) return 'no-room'
       if (!inline) await blobs.put(digest, body.file)
       try {
         const response: StoredResponse = { ...head, body: { digest, size, ...(inline && { inline }) } }
         const record = await update(key, (current) => {
-          if ((current?.epoch ?? 0) !== epoch) return undefined
+          if (purging.epochOf(key, current) !== epoch) return undefined
           const siblings = current?.remote === remote ? current.variants : []
           return { key, remote, epoch, version: Date.now(), variants: withVariant(siblings, response) }
         })
+        // Counted with what is stored from now on.
+        place?.release()
         if (record) sharing?.share(record)
-        return record !== undefined
+        return record ? 'stored' : 'purged'
       } finally {
         if (!inline) {
           blobs.release(digest)
@@ -138,34 +221,38 @@ export function createArtifactStore({
 
     async freshen(key, previous, next) {
       const record = await update(key, (current) => {
-        if (!current?.variants.some((variant) => isSame(variant, previous))) return undefined
-        const variants = current.variants.map((variant) => (isSame(variant, previous) ? next : variant))
+        // One that was purged softly since was not asked about then.
+        const isIt = (variant: StoredResponse) =>
+          isSame(variant, previous) && variant.invalidated === previous.invalidated
+        if (!current?.variants.some(isIt)) return undefined
+        const variants = current.variants.map((variant) => (isIt(variant) ? next : variant))
         return { ...current, version: Date.now(), variants }
       })
       if (record) sharing?.share(record)
     },
 
-    async drop(key, damaged) {
-      await update(key, (current) => {
-        const variants = current?.variants.filter((variant) => !isSame(variant, damaged))
-        if (!current || variants?.length === current.variants.length) return undefined
-        return { ...current, version: Date.now(), variants: variants ?? [] }
-      })
-    },
-
-    open: (body) => blobs.open(body.digest, body.size),
-    totals: () => records.totals(),
-
-    async sweep() {
-      let removed = 0
-      for await (const digest of blobs.list()) {
-        if (!records.references(digest)) removed += await reclaim([digest])
-      }
-      return removed
-    },
+    drop,
+    open: (key, stored) => openSound(blobs, drop, key, stored),
+    verify: (options) => verify({ records, blobs, drop, tell: onDamaged }, options),
+    list: records.list,
+    totals: records.totals,
+    repositories: records.repositories,
+    use: retention.lastUses.note,
+    lastUse: retention.lastUses.of,
+    isPinned: retention.pins.has,
+    pins: retention.pins.list,
+    pin: retention.pins.add,
+    unpin: retention.pins.remove,
+    purge: (selection, how) => underWay.track(purging.purge(selection, how)),
+    onPurge: purging.onPurge,
+    gc: (ended) => underWay.track(collect(ended ? AbortSignal.any([signal, ended]) : signal)),
+    measure: () => measure(options),
 
     async close() {
       staging.close()
+      ending.abort(new LarderError('SHUTTING_DOWN', 'the store is closing'))
+      await underWay.idle()
+      await retention.close()
       await shared?.close()
       await records.close()
     },
@@ -174,13 +261,3 @@ export function createArtifactStore({
 
 const isSame = (a: StoredResponse, b: StoredResponse) =>
   a === b || (a.body.digest === b.body.digest && JSON.stringify(a.selecting) === JSON.stringify(b.selecting))
-
-/** Roughly what a record takes in memory, bytes. */
-function weigh({ key, variants }: StoredRecord): number {
-  let weight = 1024 + key.length
-  for (const { headers, body } of variants) {
-    weight += 1024 + (body.inline?.length ?? 0)
-    for (const text of headers) weight += text.length
-  }
-  return weight
-}

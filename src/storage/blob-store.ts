@@ -7,20 +7,24 @@ import type { Digest } from '../caching/record.js'
 export interface BlobStore {
   /**
    * Takes over a finished local file of that digest, durably. Until this resolves nothing is readable under the digest.
-   * The digest is held (`delete` spares it) until `release` is called, so that its record can be written (D7).
+   * What lies under that name already is replaced: it may be damaged. The digest is held (`delete` spares it) until
+   * `release` is called, so that its record can be written (D7).
    */
   put(digest: Digest, file: string): Promise<void>
-  /** Holds a blob that is here already, as `put` does; false (and nothing held) if it is absent or its size is not `size`. */
+  /** Holds a blob that is here already, as `put` does; false (and nothing held) if `open` would not open it. */
   hold(digest: Digest, size: number): Promise<boolean>
   /** Lets go of one hold. */
   release(digest: Digest): void
-  /** Opens the blob for positioned reads; `undefined` if it is absent or its size is not `size` (D4). The caller closes it. */
-  open(digest: Digest, size: number): Promise<OpenBody | undefined>
+  /** Opens the blob for positioned reads, or says why it can't be served (D4). The caller closes it. */
+  open(digest: Digest, size: number): Promise<OpenBody | Unusable>
   /** Removes the blob unless it is held or `stillNeeded()` says so; true if nothing is left of it. */
   delete(digest: Digest, stillNeeded: () => boolean): Promise<boolean>
   /** Every digest here, in no order; for sweeping. */
   list(): AsyncIterable<Digest>
 }
+
+/** It is not here; its size is another; it can't be read, be it another's, a directory, or on a bad sector. */
+export type Unusable = 'gone' | 'size' | 'unreadable'
 
 /** Bytes that are read by position: a stored blob, or a body that is still coming in. */
 export interface OpenBody {

@@ -54,7 +54,8 @@ export function slices(chunks: readonly Uint8Array[], start: number, end: number
   let from = 0
   for (const chunk of chunks) {
     if (from >= end) break
-    if (start < Math.min(end, from + chunk.length)) views.push(chunk.subarray(Math.max(0, start - from), end - from))
+    if (Math.max(start, from) < Math.min(end, from + chunk.length))
+      views.push(chunk.subarray(Math.max(0, start - from), end - from))
     from += chunk.length
   }
   return views

@@ -9,14 +9,16 @@ export interface Digests {
 
 /** Digests files while they grow, off the main thread: there each GiB would stop all answers for most of a second. */
 export interface Digester {
-  /** Begins with an open file; nothing else may close it before `end`. */
-  start(fd: number, algorithms: readonly Algorithm[]): DigestRun
+  /** Begins with an open file, which nothing else may close before `end`, or with none: then all bytes are to be given. */
+  start(fd: number | undefined, algorithms: readonly Algorithm[]): DigestRun
   close(): void
 }
 
 export interface DigestRun {
   /** The file has that many bytes now; they are taken in behind. */
   advance(size: number): void
+  /** The bytes that come next, instead of the file's. They are copied. */
+  take(bytes: Uint8Array): void
   /** The digests of the first `size` bytes; more may follow. */
   digests(size: number): Promise<Digests>
   /** Resolves when the file is not touched any more. */
@@ -25,9 +27,11 @@ export interface DigestRun {
 
 interface Message {
   readonly run: number
-  readonly fd: number
+  readonly fd: number | undefined
   readonly algorithms: readonly Algorithm[]
   readonly size: number
+  /** In place of the file's. */
+  readonly bytes?: Uint8Array<ArrayBuffer>
   readonly ask: 'advance' | 'digests' | 'end'
 }
 
@@ -75,6 +79,12 @@ export function createDigester(): Digester {
         })
       return {
         advance: (size) => post('advance', size),
+        take(chunk) {
+          worker ??= hire()
+          // A copy of just these: a view would take its whole buffer along.
+          const bytes = new Uint8Array(chunk)
+          worker.postMessage({ run, fd, algorithms, size: 0, bytes, ask: 'advance' } satisfies Message, [bytes.buffer])
+        },
         async digests(size) {
           return (await call('digests', size)) as Digests
         },
@@ -98,11 +108,18 @@ function work(): void {
   const buffer = Buffer.allocUnsafeSlow(256 * 1024)
   const runs = new Map<number, { position: number; hashes: [Algorithm, import('node:crypto').Hash][] }>()
 
-  const takeIn = ({ run, fd, algorithms, size }: Message) => {
+  const takeIn = ({ run, fd, algorithms, size, bytes }: Message) => {
     const state = runs.get(run) ?? { position: 0, hashes: algorithms.map((name) => [name, createHash(name)]) }
     runs.set(run, state)
+    if (bytes) {
+      for (const [, hash] of state.hashes) hash.update(bytes)
+      state.position += bytes.length
+      return state
+    }
+    if (fd === undefined && state.position < size)
+      throw new Error(`there is no file for byte ${state.position} of ${size}`)
     while (state.position < size) {
-      const count = readSync(fd, buffer, 0, Math.min(buffer.length, size - state.position), state.position)
+      const count = readSync(fd as number, buffer, 0, Math.min(buffer.length, size - state.position), state.position)
       if (count === 0) throw new Error(`the file ended at byte ${state.position} of ${size}`)
       for (const [, hash] of state.hashes) hash.update(buffer.subarray(0, count))
       state.position += count

@@ -1,4 +1,5 @@
 import type { Digest, StoredRecord } from '../caching/record.js'
+import type { Selection } from '../caching/selection.js'
 
 /** PORT. Records by cache key. Absence is a value; only a fault of the store itself throws. */
 export interface RecordStore {
@@ -6,14 +7,36 @@ export interface RecordStore {
   get(key: string): StoredRecord | undefined | Promise<StoredRecord | undefined>
   /**
    * Compare-and-set (D6): writes if the key's version still is `ifVersion` (0: nothing stored), durably. The version written
-   * is `record.version`, or `ifVersion + 1` where that is higher. A record without variants is a tombstone.
+   * is `record.version`, or `ifVersion + 1` where that is higher. A record without variants is a tombstone, kept for its
+   * epoch; with epoch 0 it says nothing, and nothing is stored.
    */
   put(record: StoredRecord, ifVersion: number): Promise<PutResult>
   /** Whether any record refers to the blob. */
   references(digest: Digest): boolean
-  /** Records (not tombstones) whose key starts with `prefix`, in the order of their storage keys (D5): segment by segment. */
-  list(prefix: string): AsyncIterable<StoredRecord>
-  totals(): StoreTotals
+  /**
+   * Records (not tombstones) whose key starts with `prefix`, in the order of their storage keys (D5): segment by segment;
+   * only those behind the key `after`, whether or not that is stored.
+   */
+  list(prefix: string, after?: string): AsyncIterable<StoredRecord>
+  /** Storage keys of records that are damaged, or of another version's format: they count as absent (D5). */
+  undecodable(): AsyncIterable<string>
+  /** Of one repository, or of the whole store. */
+  totals(repository?: string): StoreTotals
+  /** Those that have records. */
+  repositories(): readonly string[]
+  /** Notes when records were used (ms since the epoch, by key); what is not stored, or was used later, stays as it is. */
+  use(uses: ReadonlyMap<string, number>): Promise<void>
+  /** When the record was last used, or else stored; `undefined` where there is none. */
+  lastUse(key: string): number | undefined
+  /** Up to `limit` records of a repository by their last use, oldest first; those behind `after`. */
+  leastUsed(repository: string, limit: number, after?: Use): readonly Use[]
+  /** Forgets tombstones of epochs before `epoch`; returns their keys, up to `limit`. */
+  prune(epoch: number, limit: number): Promise<readonly string[]>
+  /** What stands until it is taken back, in no order. */
+  orders(): readonly StandingOrder[]
+  /** Durably; one about the same selection is replaced. */
+  saveOrder(order: StandingOrder): Promise<void>
+  dropOrder(order: StandingOrder): Promise<void>
   close(): Promise<void>
 }
 
@@ -25,6 +48,25 @@ export type PutResult =
 
 export interface StoreTotals {
   readonly records: number
-  /** Bytes of bodies, a shared one counted once. */
+  /** Bytes of bodies; one that records share is counted once. */
   readonly bytes: number
 }
+
+export interface Use {
+  readonly key: string
+  /** ms since the epoch. */
+  readonly lastUse: number
+}
+
+/** What an operator said of many artifacts at once, those to come included (K5, K6). */
+export type StandingOrder =
+  | { readonly kind: 'pin'; readonly selection: Selection }
+  | {
+      readonly kind: 'purge'
+      readonly selection: Selection
+      /** Whatever was stored or begun before it counts as purged. */
+      readonly epoch: number
+      readonly soft: boolean
+      /** Whether the records it found have all been dealt with. */
+      readonly done: boolean
+    }

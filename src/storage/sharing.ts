@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Digest, StoredBody, StoredRecord, StoredResponse } from '../caching/record.js'
 import type { BlobStore } from './blob-store.js'
+import type { Update } from './changes.js'
 import { type SharedCache, sharedBodyLimit } from './shared-cache.js'
 import type { Staging } from './staging.js'
 
@@ -10,30 +11,33 @@ export interface Sharing {
   newest(key: string, ours: StoredRecord | undefined): Promise<StoredRecord | undefined>
   /** Shows ours to the others; returns before it is done. */
   share(record: StoredRecord): void
+  /** Tells the others of a purge, by what it left of the record; resolves when that was tried. */
+  tell(record: StoredRecord): Promise<void>
 }
 
 export interface SharingOptions {
   readonly shared: SharedCache
   readonly blobs: BlobStore
   readonly staging: Staging
-  /** Stores what `change` makes of the current record; `undefined` from it leaves that. */
-  readonly update: (
-    key: string,
-    change: (current: StoredRecord | undefined) => StoredRecord | undefined,
-  ) => Promise<StoredRecord | undefined>
+  readonly update: Update
+  /** The version of the last purge of many keys that means this one (K5): what is older is not taken over. */
+  readonly epochOf: (key: string) => number
   /** Removes those of the blobs that no record refers to. */
   readonly reclaim: (digests: Iterable<Digest>) => Promise<unknown>
 }
 
-export function createSharing({ shared, blobs, staging, update, reclaim }: SharingOptions): Sharing {
+export function createSharing({ shared, blobs, staging, update, epochOf, reclaim }: SharingOptions): Sharing {
   const show = async (record: StoredRecord) => {
     const bodies = new Map<Digest, Uint8Array>()
     for (const { body } of record.variants) {
       const bytes = body.inline || body.size > sharedBodyLimit ? undefined : await readWhole(blobs, body)
       if (bytes) bodies.set(body.digest, bytes)
     }
-    shared.share(record, bodies)
+    await shared.share(record, bodies)
   }
+
+  /** Whether no purge of many keys has taken it away. */
+  const isLeft = ({ key, epoch }: StoredRecord) => epoch >= epochOf(key)
 
   /** The variant with its bytes here and held, or `undefined` where they are not to be had. */
   const withBody = async (variant: StoredResponse, held: Digest[]): Promise<StoredResponse | undefined> => {
@@ -70,7 +74,8 @@ export function createSharing({ shared, blobs, staging, update, reclaim }: Shari
       let current = ours
       const adopted = await update(theirs.key, (now) => {
         current = now
-        return isNews(whole, now) ? whole : undefined
+        // It may have been purged while its bodies came.
+        return isNews(whole, now) && isLeft(whole) ? whole : undefined
       })
       return adopted ?? current
     } finally {
@@ -84,13 +89,15 @@ export function createSharing({ shared, blobs, staging, update, reclaim }: Shari
 
   return {
     async newest(key, ours) {
-      const theirs = await shared.record(key)
+      const found = await shared.record(key)
+      const theirs = found && isLeft(found) ? found : undefined
       // A store that can't take theirs over can't take a fill either, and that is heard of: here, ours is as good as ever.
       if (theirs && isNews(theirs, ours)) return adopt(theirs, ours).catch(() => ours)
       if (ours && shared.healthy && isNews(ours, theirs)) share(ours)
       return ours
     },
     share,
+    tell: (record) => shared.share(record, new Map()),
   }
 }
 
@@ -106,7 +113,7 @@ const sha256 = (bytes: Uint8Array): Digest => `sha256:${createHash('sha256').upd
 
 async function readWhole(blobs: BlobStore, { digest, size }: StoredBody): Promise<Uint8Array | undefined> {
   const blob = await blobs.open(digest, size)
-  if (!blob) return undefined
+  if (typeof blob === 'string') return undefined
   try {
     const bytes = new Uint8Array(size)
     for (let at = 0; at < size; ) {

@@ -39,7 +39,10 @@ const privateIpv6: readonly Subnet[] = [
 ]
 
 const forbiddenIpv6: readonly Subnet[] = [
-  ['fd00:ec2::254', 128], // Amazon's metadata service
+  ['fd00:ec2::', 32], // Amazon's metadata service, and that of the credentials of pods
+  ['fd20:ce::254', 128], // Google's
+  ['fd00:c1::a9fe:a9fe', 128], // Oracle's
+  ['fd00:42::42', 128], // Scaleway's
   ['2001::', 23], // protocol assignments, Teredo among them, which hides an IPv4 address
   ['2001:db8::', 32],
   ['3fff::', 20], // documentation, RFC 9637
@@ -84,12 +87,21 @@ export function reachOf(address: string): Reach {
   return isIP(bare) === 4 || globalIpv6.check(bare, 'ipv6') ? 'public' : 'forbidden'
 }
 
+const metadataNames: ReadonlySet<string> = new Set([
+  'metadata.google.internal',
+  'metadata.goog',
+  'instance-data.ec2.internal',
+])
+
+/** What only a site's own resolver knows: names of one label, and those below what is kept for sites. */
+const siteNames = /^[^.]+$|(^|\.)(localhost|localdomain|local|internal|intranet|lan|home\.arpa|svc)$/
+
 /** How far a URL's host reaches, told from the URL alone; `undefined` for a name that says nothing about it. */
 export function reachOfHost(url: URL): Reach | undefined {
   const host = bareHost(url)
   if (isIP(host) !== 0) return reachOf(host)
-  if (host === 'metadata.google.internal' || host === 'instance-data.ec2.internal') return 'forbidden'
-  return /(^|\.)(localhost|internal)$/.test(host) ? 'private' : undefined
+  if (metadataNames.has(host)) return 'forbidden'
+  return siteNames.test(host) ? 'private' : undefined
 }
 
 export interface RedirectRules {

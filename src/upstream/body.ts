@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { field, fieldLines, type RawHeaders } from '../caching/headers.js'
-import { cutBody, invalidAnswer, timedOut } from './faults.js'
+import { cutBody, invalidAnswer, isUnparsable, timedOut } from './faults.js'
 import type { UpstreamResponse } from './upstream.js'
 
 export interface Framing {
@@ -90,7 +90,7 @@ export function bodyOf(source: BodySource): Body {
           throw timedOut(source.host, 'more of the body')
         }
       }
-      requireWhole(source, received, changes.failure())
+      requireWhole(source, received)
       discarded = true
     } catch (error) {
       stream.destroy()
@@ -104,30 +104,30 @@ export function bodyOf(source: BodySource): Body {
 }
 
 /** Counts for itself, whatever the parser thought of the body's end. */
-function requireWhole({ stream, response, framing, host, signal }: BodySource, received: number, cause: unknown): void {
-  if (stream.readableEnded && response.complete && received === (framing.length ?? received)) return
+function requireWhole({ stream, response, framing, host, signal }: BodySource, received: number): void {
+  const promised = framing.length ?? received
+  if (stream.readableEnded && response.complete && received === promised) return
   signal?.throwIfAborted()
-  throw cutBody(host, received, cause)
+  // Within a body of known length the parser has nothing to find fault with: these are bytes behind it.
+  if (received > promised || (framing.kind === 'length' && isUnparsable(stream.errored))) {
+    throw invalidAnswer(host, `it sent more than the ${promised} bytes it promised`)
+  }
+  throw cutBody(host, received, stream.errored ?? undefined)
 }
 
 interface StreamChanges {
   /** Resolves when the stream has something new to tell, `false` when it hasn't for `timeout` ms. */
   next(timeout: number): Promise<boolean>
   failed(): boolean
-  failure(): unknown
 }
 
 function watchStream(stream: Readable): StreamChanges {
   let wake: (() => void) | undefined
-  let failure: unknown
   const changed = () => wake?.()
   stream.on('readable', changed)
   stream.on('end', changed)
   stream.on('close', changed)
-  stream.on('error', (error) => {
-    failure = error
-    changed()
-  })
+  stream.on('error', changed)
   return {
     next: (timeout) =>
       new Promise((resolve) => {
@@ -139,6 +139,5 @@ function watchStream(stream: Readable): StreamChanges {
         }
       }),
     failed: () => stream.destroyed,
-    failure: () => failure,
   }
 }

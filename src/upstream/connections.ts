@@ -1,11 +1,12 @@
 import http, { type ClientRequest, type RequestOptions } from 'node:http'
 import https from 'node:https'
 import type { LookupFunction } from 'node:net'
-import tls from 'node:tls'
-import { HttpsProxyAgent } from 'hpagent'
+import tls, { type SecureContext } from 'node:tls'
 import type { RawHeaders } from '../caching/headers.js'
+import type { RemoteAccess } from '../caching/repository.js'
+import { LarderError } from '../errors.js'
+import { TunnelAgent, throughProxy } from './by-proxy.js'
 import type { ProxyChoice } from './egress.js'
-import { bareHost, portOf } from './host.js'
 
 /** One request as it is to go on the wire. */
 export interface WireRequest {
@@ -22,36 +23,42 @@ export interface WireRequest {
 export interface Connections {
   /** `base`: options the client library wants to see on the request. */
   request(wire: WireRequest, base: RequestOptions): ClientRequest
-  isProxied(target: URL): boolean
+  /** The egress proxy on the way to `target`; `undefined` where there is none. */
+  proxyOf(target: URL): URL | undefined
   close(): void
 }
 
 /** Sockets idle for longer are given up; S3 closes them after a few seconds without a word. */
 const idleTimeout = 4_000
 
-/** Also bounds how long a proxy may sit on a CONNECT whose client has gone. */
-const tunnelIdleTimeout = 30_000
-
 /** `highWaterMark`: bytes read ahead of a slow reader per connection; net.Socket takes it, Node's types omit it. */
-const sockets = { keepAlive: true, maxFreeSockets: 64, highWaterMark: 256 * 1024 }
+const sockets = { keepAlive: true, maxFreeSockets: 64, highWaterMark: 256 * 1024, timeout: idleTimeout }
 
-export function createConnections(ca: readonly string[] | undefined, proxyFor: ProxyChoice): Connections {
+export interface Identity {
+  /** The complete list of trusted authorities, PEM; Node's own where undefined. */
+  readonly ca: readonly string[] | undefined
+  readonly clientCertificate: RemoteAccess['clientCertificate']
+  readonly proxyFor: ProxyChoice
+}
+
+/** Connections made as one and the same: none of them serves a request that trusts others or shows another certificate. */
+export function createConnections({ ca, clientCertificate, proxyFor }: Identity): Connections {
   // Made once: parsing the whole list of roots for each connection would cost more than the handshake.
-  const secureContext = tls.createSecureContext(ca === undefined ? {} : { ca: [...ca] })
-  const secure = { ...sockets, secureContext, rejectUnauthorized: true }
-  const pool = () => ({
-    http: new http.Agent({ ...sockets, timeout: idleTimeout }),
-    https: new https.Agent({ ...secure, timeout: idleTimeout }),
+  const trust = secureContext({ ca })
+  const identity = clientCertificate === undefined ? trust : secureContext({ ca, ...clientCertificate })
+  const secure = { ...sockets, secureContext: identity, rejectUnauthorized: true }
+  const pool = (secureContext: SecureContext) => ({
+    http: new http.Agent(sockets),
+    https: new https.Agent({ ...secure, secureContext }),
   })
-  const direct = { open: pool(), guarded: pool() }
-  const toProxy = pool()
-  const tunnels = new Map<string, HttpsProxyAgent>()
+  const direct = { open: pool(identity), guarded: pool(identity) }
+  const toProxy = pool(trust)
+  const tunnels = new Map<string, TunnelAgent>()
 
-  function tunnel(proxy: URL): HttpsProxyAgent {
+  function tunnel(proxy: URL): TunnelAgent {
     const known = tunnels.get(proxy.href)
     if (known !== undefined) return known
-    const proxyRequestOptions = ca === undefined ? {} : { ca: [...ca] }
-    const agent = new HttpsProxyAgent({ ...secure, timeout: tunnelIdleTimeout, proxy, proxyRequestOptions })
+    const agent = new TunnelAgent(proxy, trust, secure)
     tunnels.set(proxy.href, agent)
     return agent
   }
@@ -68,7 +75,7 @@ export function createConnections(ca: readonly string[] | undefined, proxyFor: P
       if (proxy === undefined) return http.request(origin, { ...options, agent: agents.http })
       return throughProxy(proxy, toProxy, { ...options, path: `http://${origin.host}${wire.path}` })
     },
-    isProxied: (target) => proxyFor(target) !== undefined,
+    proxyOf: proxyFor,
     close() {
       for (const { http, https } of [direct.open, direct.guarded, toProxy]) {
         http.destroy()
@@ -79,23 +86,19 @@ export function createConnections(ca: readonly string[] | undefined, proxyFor: P
   }
 }
 
-/** Plain http through a proxy: a request to the proxy that names the whole URL (RFC 9112 §3.2.2). */
-function throughProxy(
-  proxy: URL,
-  agents: { readonly http: http.Agent; readonly https: https.Agent },
-  options: RequestOptions & { headers: readonly string[] },
-): ClientRequest {
-  const headers = [...options.headers, ...proxyAuthorization(proxy)]
-  const target = { ...options, headers, host: bareHost(proxy), port: portOf(proxy) }
-  return proxy.protocol === 'https:'
-    ? https.request({ ...target, agent: agents.https })
-    : http.request({ ...target, agent: agents.http })
-}
-
-function proxyAuthorization({ username, password }: URL): string[] {
-  if (username === '' && password === '') return []
-  const credentials = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)
-  return ['Proxy-Authorization', `Basic ${credentials.toString('base64')}`]
+function secureContext(options: {
+  readonly ca: readonly string[] | undefined
+  readonly cert?: string
+  readonly key?: string
+}): SecureContext {
+  const { ca, ...certificate } = options
+  try {
+    return tls.createSecureContext({ ...certificate, ...(ca && { ca: [...ca] }) })
+  } catch (cause) {
+    throw new LarderError('UPSTREAM_TLS', 'the authorities or the client certificate set for it are unusable', {
+      cause,
+    })
+  }
 }
 
 /** Given as a flat list, Node writes header fields exactly so: spelling, order and repetitions kept; Host is then ours to add. */

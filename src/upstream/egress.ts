@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net'
+import { LarderError } from '../errors.js'
 import { bareHost, family, type HostPattern, parseHostPattern, parseRange, portOf } from './host.js'
 
 export interface Egress {
@@ -12,10 +13,23 @@ export interface Egress {
 export type ProxyChoice = (target: URL) => URL | undefined
 
 export function proxyChoice({ httpProxy, httpsProxy, noProxy }: Egress): ProxyChoice {
-  const http = httpProxy === undefined ? undefined : new URL(httpProxy)
-  const https = httpsProxy === undefined ? undefined : new URL(httpsProxy)
+  const http = httpProxy === undefined ? undefined : proxyUrl(httpProxy)
+  const https = httpsProxy === undefined ? undefined : proxyUrl(httpsProxy)
   const isDirect = exclusion(noProxy)
   return (target) => (isDirect(target) ? undefined : target.protocol === 'https:' ? https : http)
+}
+
+/** A repository's own choice: the same for each target, whatever `NO_PROXY` says. */
+export function ownProxy(setting: string): ProxyChoice {
+  const proxy = setting === 'direct' ? undefined : proxyUrl(setting)
+  return () => proxy
+}
+
+/** Without a cause: what URL raises quotes the password. */
+function proxyUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
+  throw new LarderError('INTERNAL', 'the egress proxy set is no http or https URL')
 }
 
 function exclusion(noProxy: readonly string[]): (target: URL) => boolean {

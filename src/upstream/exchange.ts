@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import got from 'got'
 import type { UpstreamPolicy } from '../caching/repository.js'
 import { bodyOf, framingOf } from './body.js'
+import { proxyRefused } from './by-proxy.js'
 import type { Connections, WireRequest } from './connections.js'
 import { faultOf, invalidAnswer, timedOut } from './faults.js'
 import { type Phase, watchPhases } from './phases.js'
@@ -13,6 +14,8 @@ export interface ExchangeRequest extends WireRequest {
   readonly signal: AbortSignal | undefined
   /** Asked before a kept-alive connection is used again: a fault refuses it, and nothing is sent. */
   readonly refusalOf: (address: string) => Error | undefined
+  /** Called when an exchange that got as far as a request no longer uses its connection. */
+  readonly over: () => void
 }
 
 export interface Exchange extends UpstreamResponse {
@@ -27,14 +30,19 @@ export async function exchange(connections: Connections, request: ExchangeReques
   const { origin, signal } = request
   signal?.throwIfAborted()
   const requestTime = Date.now()
+  const proxy = connections.proxyOf(origin)
+  const host = proxy === undefined ? origin.host : `${origin.host} by way of the egress proxy ${proxy.host}`
   let address: string | undefined
   // The library sees the origin alone, for a URL object re-encodes paths; the true path goes in with the native request.
   const stream = client.stream(origin, {
     method: request.method,
     request: (_url, options) => {
       const sent = connections.request(request, options)
+      // The size of a head bounds them. Node would leave out what is beyond a number, a `no-store` perhaps, without a word.
+      sent.maxHeadersCount = 0
       sent.once('socket', (socket) => whenConnected(socket, () => (address = socket.remoteAddress)))
-      watchRequest(sent, request, (error) => stream.destroy(error))
+      sent.once('close', request.over)
+      watchRequest(sent, { ...request, host }, (error) => stream.destroy(error))
       return sent
     },
   })
@@ -43,10 +51,12 @@ export async function exchange(connections: Connections, request: ExchangeReques
   const forget = () => signal?.removeEventListener('abort', abort)
   stream.once('close', forget)
 
-  const response = await headOf(stream, request)
-  response.once('close', forget)
+  const response = await headOf(stream, host, signal)
+  // Without a body it may be over already.
+  if (response.destroyed) forget()
+  else response.once('close', forget)
   try {
-    const { host } = origin
+    if (proxy && origin.protocol === 'http:' && response.statusCode === 407) throw proxyRefused(proxy, 407)
     const framing = framingOf(request.method, response, host)
     const body = bodyOf({ stream, response, framing, stall: request.timeout.stall, host, signal })
     return {
@@ -57,7 +67,7 @@ export async function exchange(connections: Connections, request: ExchangeReques
       framing: framing.kind,
       body,
       discard: body.discard,
-      address: connections.isProxied(origin) ? undefined : address,
+      address: proxy === undefined ? address : undefined,
     }
   } catch (error) {
     stream.destroy()
@@ -71,18 +81,26 @@ function whenConnected(socket: Socket, note: () => void): void {
   else note()
 }
 
-function headOf(stream: ReturnType<typeof client.stream>, request: ExchangeRequest): Promise<IncomingMessage> {
-  const { signal, origin } = request
+function headOf(
+  stream: ReturnType<typeof client.stream>,
+  host: string,
+  signal: AbortSignal | undefined,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     stream.once('response', resolve)
     // Stays for good: a connection may fail at any time, also when nobody cares any more.
-    stream.on('error', (error) => reject(faultOf(error, origin.host)))
-    stream.once('close', () => reject(signal?.aborted ? signal.reason : faultOf(undefined, origin.host)))
+    stream.on('error', (error) => reject(faultOf(error, host)))
+    stream.once('close', () => reject(signal?.aborted ? signal.reason : faultOf(undefined, host)))
   })
 }
 
-function watchRequest(sent: ClientRequest, request: ExchangeRequest, fail: (error: Error) => void): void {
-  const { host } = request.origin
+interface Watched extends ExchangeRequest {
+  /** How messages name the remote. */
+  readonly host: string
+}
+
+function watchRequest(sent: ClientRequest, request: Watched, fail: (error: Error) => void): void {
+  const { host } = request
   // The library listens once only, and a connection can fail again after that.
   sent.on('error', () => {})
   watchPhases(sent, request.timeout, (phase: Phase) => fail(timedOut(host, phase)))

@@ -1,7 +1,7 @@
 import { RequestError } from 'got'
 import { isLarderError, LarderError } from '../errors.js'
 
-/** What OpenSSL and Node call a certificate we can't accept (`X509_V_ERR_*`), in words an operator can act on. */
+/** What OpenSSL and Node call a certificate we can't accept (`X509_V_ERR_*`), in words an operator can act on; and what remotes say of ours. */
 const certificateFaults: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'its certificate has expired',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet',
@@ -20,6 +20,13 @@ const certificateFaults: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate comes from an unknown authority, or an intermediate is missing',
   HOSTNAME_MISMATCH: 'its certificate is for another host',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it asks for a client certificate',
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'it does not know the authority of our client certificate',
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'it does not accept our client certificate',
+  ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE: 'it does not accept our client certificate',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_REVOKED: 'it holds our client certificate for revoked',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: 'it holds our client certificate for expired',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: 'it does not accept our client certificate',
 }
 
 const networkFaults: Readonly<Record<string, string>> = {
@@ -43,8 +50,11 @@ export function faultOf(error: unknown, host: string): LarderError {
   if (/^(ERR_SSL_|ERR_TLS_|EPROTO$)/.test(code)) {
     return new LarderError('UPSTREAM_TLS', `${host}: the TLS handshake failed (${code})`, { cause })
   }
-  if (code.startsWith('HPE_')) return invalidAnswer(host, `it does not speak proper HTTP (${code})`, cause)
+  if (isUnparsable(cause)) return invalidAnswer(host, `it does not speak proper HTTP (${code})`, cause)
   if (code === 'ETIMEDOUT') return timedOut(host, 'the connection', cause)
+  if (isLocal(cause, code)) {
+    return new LarderError('INTERNAL', `${host}: the request could not be made (${code})`, { cause })
+  }
   const network = networkFaults[code] ?? `it could not be reached (${code})`
   return new LarderError('UPSTREAM_UNREACHABLE', `${host}: ${network}`, { cause })
 }
@@ -57,6 +67,13 @@ export const timedOut = (host: string, awaited: string, cause?: unknown): Larder
 
 export const cutBody = (host: string, received: number, cause?: unknown): LarderError =>
   new LarderError('UPSTREAM_CUT', `${host}: the body was cut after ${received} bytes`, { cause: nativeOf(cause) })
+
+/** Whether what came is no HTTP. */
+export const isUnparsable = (error: unknown): boolean => codeOf(nativeOf(error)).startsWith('HPE_')
+
+/** Node's own checks of what it is asked to do: nothing went out, and nothing else would come of another try. */
+const isLocal = (error: unknown, code: string): boolean =>
+  code.startsWith('ERR_') && (error instanceof TypeError || error instanceof RangeError)
 
 /** The library's own errors hold the whole request, headers and all: nothing to keep, and nothing to log. */
 function nativeOf(error: unknown): unknown {

@@ -1,5 +1,5 @@
 import type { ClientRequest } from 'node:http'
-import type { Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { UpstreamPolicy } from '../caching/repository.js'
 
@@ -26,12 +26,12 @@ export function watchPhases(
     clearTimeout(timer)
   }
   enter('the connection')
-  request.once('socket', (socket) => followSocket(socket, enter))
+  request.once('socket', (socket) => followSocket(socket, isIP(request.host) !== 0, enter))
   request.once('response', end)
   request.once('close', end)
 }
 
-function followSocket(socket: Socket, enter: (phase: Phase) => void): void {
+function followSocket(socket: Socket, isAddress: boolean, enter: (phase: Phase) => void): void {
   const connected = () => {
     if (socket instanceof TLSSocket && !socket.authorized) {
       enter('the TLS handshake')
@@ -44,7 +44,7 @@ function followSocket(socket: Socket, enter: (phase: Phase) => void): void {
     connected()
     return
   }
-  enter('the name look-up')
+  enter(isAddress ? 'the connection' : 'the name look-up')
   socket.once('lookup', () => enter('the connection'))
   socket.once('connect', connected)
 }

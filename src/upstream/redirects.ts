@@ -9,6 +9,8 @@ export interface Hop {
   /** Path and query as sent. */
   readonly path: string
   readonly headers: RawHeaders
+  /** Whether this is the remote itself, and all before it were: only there go its credentials (U5, U6). */
+  readonly own: boolean
 }
 
 /** What one answer of a chain tells. */
@@ -38,7 +40,7 @@ const keptAcrossOrigins: ReadonlySet<string> = new Set([
 export function firstHop(remote: string, target: string, headers: RawHeaders): Hop {
   const basePath = remote.replace(/^[^:]+:\/\/[^/?#]*/, '')
   const path = basePath + target
-  return { origin: new URL(new URL(remote).origin), path: path.startsWith('/') ? path : `/${path}`, headers }
+  return { origin: new URL(new URL(remote).origin), path: path.startsWith('/') ? path : `/${path}`, headers, own: true }
 }
 
 /**
@@ -80,6 +82,7 @@ export function nextHop(hop: Hop, answerHeaders: RawHeaders): Hop {
     origin: new URL(target.origin),
     path: target.pathname + target.search,
     headers: sameOrigin ? hop.headers : onlyKept(hop.headers),
+    own: hop.own && sameOrigin,
   }
 }
 

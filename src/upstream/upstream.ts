@@ -1,12 +1,14 @@
 import type { RawHeaders } from '../caching/headers.js'
-import type { UpstreamPolicy } from '../caching/repository.js'
+import type { Remote, UpstreamPolicy } from '../caching/repository.js'
 
 /** PORT. One HTTP exchange with a remote; redirects are followed inside it (C8, U5). */
 export interface Upstream {
   /**
    * Resolves when the final answer's head is here, whatever its status.
-   * Throws `LarderError` (`UPSTREAM_UNREACHABLE | UPSTREAM_TIMEOUT | UPSTREAM_TLS | UPSTREAM_INVALID | REDIRECT_REFUSED |
-   * REDIRECT_LIMIT`) when there is none. Never retries.
+   * Throws `LarderError` when there is none: `UPSTREAM_UNREACHABLE | UPSTREAM_TIMEOUT | UPSTREAM_TLS | UPSTREAM_INVALID |
+   * REDIRECT_REFUSED | REDIRECT_LIMIT`; `UPSTREAM_UNAUTHORIZED` where the egress proxy refuses our credentials,
+   * `UPSTREAM_OVERLOADED` where no connection got free within `timeout.headers`, `INTERNAL` where the request could not be
+   * made. Never retries.
    */
   fetch(request: UpstreamRequest): Promise<UpstreamResponse>
   close(): void
@@ -14,8 +16,7 @@ export interface Upstream {
 
 export interface UpstreamRequest {
   readonly method: 'GET' | 'HEAD'
-  /** Scheme and authority of the remote, and its base path. */
-  readonly remote: string
+  readonly remote: Remote
   /** Path and query to append, sent byte for byte (C10). */
   readonly target: string
   readonly headers: RawHeaders

@@ -11,16 +11,20 @@ const body = fc.oneof(
   fc.record({ digest, size: fc.maxSafeNat() }),
   fc.tuple(digest, fc.uint8Array()).map(([digest, inline]) => ({ digest, size: inline.length, inline })),
 )
-const response: fc.Arbitrary<StoredResponse> = fc.record({
-  status: fc.integer({ min: 200, max: 599 }),
-  headers: fc.array(fc.tuple(text, text)).map((pairs) => pairs.flat()),
-  requestTime: fc.maxSafeNat(),
-  responseTime: fc.maxSafeNat(),
-  selecting: fc
-    .array(fc.tuple(fc.oneof(text, fc.constantFrom('inline', '__proto__')), fc.option(text)))
-    .map((pairs) => Object.fromEntries(pairs)),
-  body,
-})
+const response: fc.Arbitrary<StoredResponse> = fc.record(
+  {
+    status: fc.integer({ min: 200, max: 599 }),
+    headers: fc.array(fc.tuple(text, text)).map((pairs) => pairs.flat()),
+    requestTime: fc.maxSafeNat(),
+    responseTime: fc.maxSafeNat(),
+    selecting: fc
+      .array(fc.tuple(fc.oneof(text, fc.constantFrom('inline', '__proto__')), fc.option(text)))
+      .map((pairs) => Object.fromEntries(pairs)),
+    body,
+    ...{ invalidated: fc.constant(true as const) },
+  },
+  { requiredKeys: ['status', 'headers', 'requestTime', 'responseTime', 'selecting', 'body'] },
+)
 const record: fc.Arbitrary<StoredRecord> = fc.record({
   key: text,
   version: fc.maxSafeNat(),

@@ -56,6 +56,8 @@ describe('K1: storable in profile artifact', () => {
     ['Authorization and s-maxage', { request: authorization, headers: cc('s-maxage=60') }, true],
     ['Authorization and s-maxage=0', { request: authorization, headers: cc('s-maxage=0') }, true],
     ['Authorization and must-revalidate', { request: authorization, headers: cc('must-revalidate') }, true],
+    ['Cookie', { request: ['Cookie', 'a=b'], headers: cc('max-age=60') }, 'cookie'],
+    ['Cookie and public', { request: ['Cookie', 'a=b'], headers: cc('public') }, true],
     ['Authorization, public and private', { request: authorization, headers: cc('public, private') }, 'private'],
     ['a targeted field not listed', { headers: ['CDN-Cache-Control', 'no-store'] }, true],
     [

@@ -18,6 +18,15 @@ describe('K2: conditionalHeaders (RFC 9111 §4.3.1)', () => {
   })
 })
 
+it('K5: what was purged softly is good again once it was validated', () => {
+  const next = freshened(stored(['ETag', '"a"'], { invalidated: true }), {
+    headers: [],
+    requestTime: t0,
+    responseTime: t0,
+  })
+  expect(next).not.toHaveProperty('invalidated')
+})
+
 describe('K2: matches304 (RFC 9111 §4.3.4)', () => {
   it.each([
     ['no validators', ['ETag', '"a"'], [], true],

@@ -30,6 +30,8 @@ it('defaults', () => {
     configFile: './repositories.yaml',
     tls: undefined,
     caFile: undefined,
+    readTokensFile: undefined,
+    adminTokenFile: undefined,
     redisUrl: undefined,
     redisDeadline: 50,
     accessLog: 'stdout',
@@ -38,6 +40,7 @@ it('defaults', () => {
     clientTimeout: 300_000,
     maxConnections: 10_000,
     hotBytes: 268_435_456,
+    maxSize: { percent: 90 },
     egress: { noProxy: [] },
   })
 })
@@ -46,9 +49,10 @@ it('every setting', () => {
   const settings = readEnvironment({
     ...{ LARDER_HOST: '127.0.0.1', LARDER_PORT: '0', LARDER_DATA: '/data', LARDER_CONFIG: '/etc/r.yaml' },
     ...{ LARDER_TLS_CERT: cert, LARDER_TLS_KEY: key, LARDER_TLS_PORT: '0', LARDER_CA_FILE: cert },
+    ...{ LARDER_READ_TOKENS_FILE: key, LARDER_ADMIN_TOKEN_FILE: key },
     ...{ REDIS_URL: 'rediss://:secret@redis:6380/1', LARDER_REDIS_DEADLINE: '20ms', LARDER_ACCESS_LOG: '/log' },
     ...{ LARDER_LOG_LEVEL: 'debug', LARDER_SHUTDOWN_GRACE: '0', LARDER_CLIENT_TIMEOUT: '1m' },
-    ...{ LARDER_MAX_CONNECTIONS: '7', LARDER_MEMORY: '1GiB' },
+    ...{ LARDER_MAX_CONNECTIONS: '7', LARDER_MEMORY: '1GiB', LARDER_MAX_SIZE: '50GiB' },
     ...{ HTTP_PROXY: 'http://p:1', HTTPS_PROXY: 'http://u:pw@p:2', NO_PROXY: 'localhost, .corp 10.0.0.0/8,' },
     ...{ PATH: '/bin', LARDERS: 'of another' },
   })
@@ -59,6 +63,8 @@ it('every setting', () => {
     configFile: '/etc/r.yaml',
     tls: { cert, key, port: 0 },
     caFile: cert,
+    readTokensFile: key,
+    adminTokenFile: key,
     redisUrl: 'rediss://:secret@redis:6380/1',
     redisDeadline: 20,
     accessLog: '/log',
@@ -67,6 +73,7 @@ it('every setting', () => {
     clientTimeout: 60_000,
     maxConnections: 7,
     hotBytes: 1_073_741_824,
+    maxSize: { bytes: 53_687_091_200 },
     egress: { httpProxy: 'http://p:1', httpsProxy: 'http://u:pw@p:2', noProxy: ['localhost', '.corp', '10.0.0.0/8'] },
   })
   expect(Object.isFrozen(settings)).toBe(true)
@@ -79,6 +86,15 @@ it('the TLS listener has a port of its own by default', () => {
 it('an empty variable counts as unset', () => {
   const empty = Object.fromEntries(environmentTable().map(({ name }) => [name, '']))
   expect(readEnvironment(empty)).toEqual(readEnvironment({}))
+})
+
+it.each([
+  ['100%', { percent: 100 }],
+  ['1%', { percent: 1 }],
+  ['2TiB', { bytes: 2 * 1024 ** 4 }],
+  ['unlimited', { bytes: Number.POSITIVE_INFINITY }],
+])('LARDER_MAX_SIZE=%s', (written, expected) => {
+  expect(readEnvironment({ LARDER_MAX_SIZE: written }).maxSize).toEqual(expected)
 })
 
 describe('proxies', () => {
@@ -95,6 +111,7 @@ describe('proxies', () => {
 describe('faults', () => {
   const portWanted = 'a whole number from 0 to 65535'
   const file = 'the path of a file that can be read'
+  const cap = 'a size such as 50GiB, a share of the volume such as 90%, or unlimited'
   const bundle = 'the path of a readable PEM file with at least one certificate, all of them valid'
   it.each([
     ['LARDER_PORT', 'http', portWanted],
@@ -113,6 +130,15 @@ describe('faults', () => {
     ['HTTP_PROXY', 'proxy:3128', 'a URL such as http://proxy.example:3128'],
     ['https_proxy', 'socks5://proxy', 'a URL such as http://proxy.example:3128'],
     ['LARDER_CA_FILE', '/nowhere/ca.pem', bundle],
+    ['LARDER_CA_FILE', '/tmp', bundle],
+    ['LARDER_READ_TOKENS_FILE', '/nowhere/tokens', file],
+    ['LARDER_ADMIN_TOKEN_FILE', '/tmp', file],
+    ['LARDER_MAX_SIZE', '90', cap],
+    ['LARDER_MAX_SIZE', '0%', cap],
+    ['LARDER_MAX_SIZE', '101%', cap],
+    ['LARDER_MAX_SIZE', '1.5%', cap],
+    ['LARDER_MAX_SIZE', '100KiB', cap],
+    ['LARDER_MAX_SIZE', 'forever', cap],
   ])('%s=%s', (name, value, wanted) => {
     expect(faultsOf({ [name]: value })).toEqual([`environment: ${name}: is not accepted, expected ${wanted}`])
   })

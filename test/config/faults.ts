@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { ConfigError } from '../../src/config/config-error.js'
 import { parseConfig } from '../../src/config/load.js'
 
@@ -12,7 +13,12 @@ export function faultLines(run: () => unknown): string[] {
   return []
 }
 
-/** What is wrong with a repositories.yaml, each fault as `line:column: path: message`. */
-export function faultsOf(text: string, env: NodeJS.ProcessEnv = {}): string[] {
-  return faultLines(() => parseConfig(text, 'r.yaml', env)).map((line) => line.replace(/^r\.yaml:\s?/, ''))
+/** What is wrong with a repositories.yaml in `directory`, each fault as `line:column: path: message`. */
+export function faultsIn(directory: string, text: string, env: NodeJS.ProcessEnv = {}): string[] {
+  const file = join(directory, 'r.yaml')
+  return faultLines(() => parseConfig(text, file, env)).map((line) =>
+    line.startsWith(`${file}:`) ? line.slice(file.length + 1).trimStart() : line,
+  )
 }
+
+export const faultsOf = (text: string, env: NodeJS.ProcessEnv = {}): string[] => faultsIn('', text, env)

@@ -1,6 +1,7 @@
 import { environmentTable } from '../../src/config/environment-schema.js'
 import { artifactOnly, profileDefaults } from '../../src/config/repositories.js'
 import { jsonSchema } from '../../src/config/schema.js'
+import { code, table, withParts } from '../support/markdown.js'
 
 interface Property {
   readonly description?: string
@@ -10,15 +11,7 @@ interface Property {
 
 /** `text` with its generated parts as they have to be. */
 export function withGeneratedParts(text: string): string {
-  const parts: Readonly<Record<string, string>> = { environment: environmentRows(), settings: settingRows() }
-  return Object.entries(parts).reduce(
-    (whole, [part, table]) =>
-      whole.replace(
-        new RegExp(`(<!-- ${part}: generated -->\n)[^]*(<!-- /${part} -->)`),
-        (_, begin: string, end: string) => `${begin}${table}${end}`,
-      ),
-    text,
-  )
+  return withParts(text, { environment: environmentRows(), settings: settingRows() })
 }
 
 export function schemaFile(): string {
@@ -53,25 +46,7 @@ function row(path: readonly [string, string?], { description = '' }: Property): 
 function standard(defaults: Readonly<Record<string, unknown>>, [name, field]: readonly [string, string?]): string {
   if (name === 'profile') return ''
   const group = defaults[name]
-  const value = field === undefined ? group : (group as Readonly<Record<string, unknown>>)[field]
+  const value = field === undefined ? group : (group as Readonly<Record<string, unknown>> | undefined)?.[field]
   if (value === undefined) return ''
   return code(Array.isArray(value) ? `[${value.join(', ')}]` : String(value))
-}
-
-const code = (text: string) => (text === '' ? '' : `\`${text}\``)
-
-/** Columns are aligned, as the formatter wants Markdown. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((cells) => cells[column]?.length ?? 0)))
-  const line = (cells: readonly string[], filler: string) =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0, filler)).join(' | ')} |\n`
-  const lines = [
-    line(head, ' '),
-    line(
-      head.map(() => ''),
-      '-',
-    ),
-    ...rows.map((cells) => line(cells, ' ')),
-  ]
-  return `\n${lines.join('')}\n`
 }

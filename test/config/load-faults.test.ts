@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { faultsOf } from './faults.js'
 
 const durationWanted = 'a duration such as 500ms, 30s, 5m, 24h, 7d or 0'
+const bothWanted = 'expected both, maxOpenFor at least as long as openFor'
 const notRfc9111 = 'is not part of profile rfc9111 (a plain shared cache), expected profile artifact or no such setting'
+
+const tooDeep = 'is nested far too deeply, expected a map with repositories:'
 
 /** A repository `a` with one more line of settings, which is line 4. */
 const setting = (line: string) => `repositories:\n  a:\n    remote: https://a.test\n    ${line}\n`
@@ -32,11 +35,16 @@ describe('O4: a text that is no configuration', () => {
       `a: &a [x]\nb: &b [${'*a,'.repeat(12)}]\nc: [${'*b,'.repeat(12)}]\n`,
       ['has aliases (*name) without an anchor (&name) before them, or far too many'],
     ],
+    ['flow collections in one another', `a: ${'['.repeat(60)}`, [tooDeep]],
+    ['far more of them', '{a: '.repeat(60_000), [tooDeep]],
+    ['lists in one another', '- '.repeat(120_000), [tooDeep]],
+    ['complex keys in one another', '? '.repeat(120_000), [tooDeep]],
+    ['a staircase', Array.from({ length: 400 }, (_, depth) => `${' '.repeat(depth)}a:\n`).join(''), [tooDeep]],
     [
       'an unknown tag',
       setting('maxRedirects: !big 5'),
       [
-        '4:19: is not YAML: Unresolved tag: !big',
+        '4:19: has a tag (!name), expected none, and quotes around a value that begins with "!"',
         '4:24: repositories.a.maxRedirects: is not accepted, expected a whole number from 0 to 20',
       ],
     ],
@@ -51,7 +59,7 @@ describe('O4: a faulty repository', () => {
     [
       'no remote',
       'repositories:\n  a: {}\n',
-      ['2:3: repositories.a.remote: is missing, expected an http or https URL, or a list of one'],
+      ['2:3: repositories.a.remote: is missing, expected an http or https URL, a map with url, or a list of those'],
     ],
     [
       'a name with a slash',
@@ -213,6 +221,90 @@ describe('O4: a faulty repository', () => {
           'without a leading slash and with its brackets and braces closed',
       ],
     ],
+    [
+      'blocked as a word',
+      setting('blocked: on'),
+      ['4:14: repositories.a.blocked: is not accepted, expected true or false'],
+    ],
+    [
+      'a routing rule that is no glob',
+      setting("allow: ['jdk/{a']"),
+      [
+        '4:13: repositories.a.allow[0]: is not accepted, expected a glob such as jdk/**, ' +
+          'without a leading slash and with its brackets and braces closed',
+      ],
+    ],
+    [
+      'a routing rule alone',
+      setting('block: jdk/**'),
+      ['4:12: repositories.a.block: is not accepted, expected a list'],
+    ],
+    [
+      'a breaker without failures',
+      setting('breaker: { failures: 0 }'),
+      ['4:26: repositories.a.breaker.failures: is out of bounds, expected a whole number from 1 to 1000'],
+    ],
+    [
+      'a breaker open for nothing',
+      setting('breaker: { openFor: 0s }'),
+      [`4:25: repositories.a.breaker.openFor: is not accepted, expected ${durationWanted}, from 1ms to 24h`],
+    ],
+    [
+      'a breaker that opens for longer than it may',
+      setting('breaker: { openFor: 10m }'),
+      [`4:25: repositories.a.breaker.openFor: is longer than maxOpenFor, ${bothWanted}`],
+    ],
+    [
+      'a breaker that may open for less than it does',
+      setting('breaker: { maxOpenFor: 1s }'),
+      [`4:28: repositories.a.breaker.maxOpenFor: is shorter than openFor, ${bothWanted}`],
+    ],
+    [
+      'a breaker of defaults, once',
+      `defaults: { breaker: { openFor: 6m } }\n${setting('breaker: { failures: 1 }')}`,
+      [`1:33: defaults.breaker.openFor: is longer than maxOpenFor, ${bothWanted}`],
+    ],
+    [
+      'a breaker at odds with defaults',
+      `defaults: { breaker: { openFor: 2m } }\n${setting('breaker: { maxOpenFor: 1m }')}`,
+      [`5:28: repositories.a.breaker.maxOpenFor: is shorter than openFor, ${bothWanted}`],
+    ],
+    [
+      'a size without unit',
+      setting('maxSize: 20'),
+      ['4:14: repositories.a.maxSize: is a number, expected a size of at least 1MiB, such as 20GiB, or unlimited'],
+    ],
+    [
+      'a small size',
+      setting('maxSize: 10KiB'),
+      ['4:14: repositories.a.maxSize: is not accepted, expected a size of at least 1MiB, such as 20GiB, or unlimited'],
+    ],
+    [
+      'unused for nothing',
+      setting('unusedFor: 0'),
+      ['4:16: repositories.a.unusedFor: is a number, expected a duration such as 12h or 90d, or forever'],
+    ],
+    [
+      'a digest that is none',
+      setting('checksums: [{ match: "**", sha256: abc }]'),
+      ['4:40: repositories.a.checksums[0].sha256: is not accepted, expected 64 hex digits'],
+    ],
+    [
+      'a rule with no digest, and one with two',
+      setting(`checksums: [{ match: a }, { match: b, sha256: ${'a'.repeat(64)}, from: x }]`),
+      [
+        '4:17: repositories.a.checksums[0]: says no digest, expected either sha256 or from',
+        '4:31: repositories.a.checksums[1]: says two digests, expected either sha256 or from',
+      ],
+    ],
+    [
+      'a placeholder there is not',
+      setting("checksums: [{ match: a, from: '{file}.sha256' }]"),
+      [
+        '4:35: repositories.a.checksums[0].from: is not accepted, expected a path such as {dir}/SHASUMS256.txt or ' +
+          '{path}.sha256, without a leading slash and dot segments, percent-encoded',
+      ],
+    ],
     ['an empty value', setting('negative:'), ['4:5: repositories.a.negative: is empty, expected a map']],
   ])('%s', (_, text, faults) => {
     expect(faultsOf(text)).toEqual(faults)
@@ -225,7 +317,7 @@ describe('O4: a faulty remote', () => {
     ['no URL', 'a.test', `${at}is not accepted, expected an http or https URL`],
     ['another scheme', 'ftp://a.test', `${at}is not accepted, expected an http or https URL`],
     ['no host', 'https:///x', `${at}is not accepted, expected an http or https URL`],
-    ['a number', '5', `${at}is a number, expected an http or https URL, or a list of one`],
+    ['a number', '5', `${at}is a number, expected an http or https URL, a map with url, or a list of those`],
     ['credentials', 'https://u:hunter2@a.test', `${at}holds credentials, expected a URL without them`],
     ['empty credentials', 'https://@a.test', `${at}holds credentials, expected a URL without them`],
     ['a query', 'https://a.test/x?y', `${at}holds a query or a fragment, expected a URL that ends with its path`],
@@ -245,19 +337,40 @@ describe('O4: a faulty remote', () => {
       'https://a.test/x y',
       `${at}has a path that would not go out as written, expected it percent-encoded, without dot segments`,
     ],
-    ['no URL at all', '[]', `${at}is an empty list, expected one URL`],
+    ['no URL at all', '[]', `${at}is an empty list, expected at least one remote`],
     [
-      'mirrors',
-      '[https://a.test, https://b.test]',
-      `${at}lists several URLs, expected one: mirrors are not supported by this version`,
+      'nine mirrors',
+      `[${'abcdefghi'.replaceAll(/./g, 'https://$&.test,')}]`,
+      `${at}is too long a list, expected at most 8 remotes`,
+    ],
+    [
+      'a mirror twice',
+      '[https://a.test, { url: https://b.test/x }, https://A.test:443/, { url: https://b.test/x/ }]',
+      '3:57: repositories.a.remote[2]: is a remote of this list already, expected each mirror once',
+      '3:85: repositories.a.remote[3].url: is a remote of this list already, expected each mirror once',
+    ],
+    [
+      'a list with a number',
+      '[https://a.test, 5]',
+      '3:30: repositories.a.remote[1]: is a number, expected an http or https URL, or a map with url',
+    ],
+    [
+      'a map without url',
+      '{ proxy: direct }',
+      '3:5: repositories.a.remote.url: is missing, expected an http or https URL',
+    ],
+    [
+      'a map with a misspelt setting',
+      '[{ url: https://a.test, header: {} }]',
+      '3:37: repositories.a.remote[0].header: is not a setting of this version (did you mean headers?)',
     ],
     [
       'a list of a bad one',
       '[ftp://a.test]',
       '3:14: repositories.a.remote[0]: is not accepted, expected an http or https URL',
     ],
-  ])('%s', (_, value, fault) => {
-    expect(faultsOf(remote(value))).toEqual([fault])
+  ])('%s', (_, value, ...faults) => {
+    expect(faultsOf(remote(value))).toEqual(faults)
   })
 })
 
@@ -311,16 +424,16 @@ describe('O4: faults between settings', () => {
       '    remote: https://b.test',
       '    profile: rfc9111',
       '    maxStale: 1h',
-      '    blocked: true',
-      '    blocked: false',
+      '    pins: true',
+      '    pins: false',
     ].join('\n')
     expect(faultsOf(text)).toEqual([
       `2:11: defaults.maxAge: is not accepted, expected ${durationWanted}, or forever`,
       '5:13: repositories.a.remote: names the variable NOWHERE, which is not set in the environment',
       '6:15: repositories.a.aliases[0]: already stands for the repository b, expected a name no other uses',
       `10:5: repositories.b.maxStale: ${notRfc9111}`,
-      expect.stringMatching(/^1[12]:5: repositories.b.blocked: /),
-      expect.stringMatching(/^1[12]:5: repositories.b.blocked: /),
+      expect.stringMatching(/^1[12]:5: repositories.b.pins: /),
+      expect.stringMatching(/^1[12]:5: repositories.b.pins: /),
     ])
   })
 

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig, parseConfig } from '../../src/config/load.js'
 import { faultsOf } from './faults.js'
 
-const remoteOf = (text: string, env: NodeJS.ProcessEnv) => parseConfig(text, 'r.yaml', env).repositories[0]?.remotes
+const remoteOf = (text: string, env: NodeJS.ProcessEnv) =>
+  parseConfig(text, 'r.yaml', env).repositories[0]?.remotes.map(({ url }) => url)
 
 describe('variables', () => {
   const text = (value: string) => `repositories:\n  a:\n    remote: ${value}\n`
@@ -104,12 +105,12 @@ describe('loadConfig', () => {
   })
 
   it('says that a directory is no file', async () => {
-    await expect(loadConfig(directory, {})).rejects.toThrow(`${directory}: cannot be read (EISDIR)`)
+    await expect(loadConfig(directory, {})).rejects.toThrow(`${directory}: is a directory, expected a YAML file`)
   })
 
   it('says that bytes are no text', async () => {
     const file = await written(Buffer.from([0x61, 0xff, 0xfe]))
-    await expect(loadConfig(file, {})).rejects.toThrow(`${file}: is not UTF-8 text, expected YAML`)
+    await expect(loadConfig(file, {})).rejects.toThrow(`${file}: is not UTF-8 text, expected a YAML file`)
   })
 
   it('gives each fault its place', async () => {

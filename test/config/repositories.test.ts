@@ -10,9 +10,21 @@ const made = (settings = '', defaults = '') =>
   first(`defaults: { ${defaults} }\nrepositories: { a: { remote: https://a.test, ${settings} } }`)
 
 describe('defaults', () => {
+  const forever = Number.POSITIVE_INFINITY
+  const access = {
+    ...{ auth: undefined, headers: [], ca: undefined, clientCertificate: undefined, proxy: undefined },
+    maxConnections: forever,
+  }
+  const common = {
+    remotes: [{ url: 'https://a.test', access }],
+    blocked: false,
+    routing: { allow: [], block: [] },
+    retention: { maxSize: forever, unusedFor: forever },
+  }
   const upstream = {
     timeout: { connect: 3000, headers: 10_000, stall: 30_000 },
     retry: { attempts: 3, budget: 20_000, resumes: 5 },
+    breaker: { failures: 5, openFor: 15_000, maxOpenFor: 300_000 },
     maxRedirects: 5,
     redirects: { allow: [] },
   }
@@ -24,7 +36,8 @@ describe('defaults', () => {
       format: 'raw',
       type: 'proxy',
       profile: 'artifact',
-      remotes: ['https://a.test'],
+      ...common,
+      integrity: { typeGuard: true, checksums: [] },
       query: 'forward',
       forwardRequestHeaders: ['accept'],
       caching: {
@@ -49,7 +62,8 @@ describe('defaults', () => {
       format: 'raw',
       type: 'proxy',
       profile: 'rfc9111',
-      remotes: ['https://a.test'],
+      ...common,
+      integrity: { typeGuard: false, checksums: [] },
       query: 'forward',
       forwardRequestHeaders: 'all',
       caching: {
@@ -82,6 +96,8 @@ describe('what comes before what', () => {
     )
     expect(upstream.timeout).toEqual({ connect: 1000, headers: 10_000, stall: 1000 })
     expect(upstream.retry).toEqual({ attempts: 1, budget: 20_000, resumes: 0 })
+    const breaker = made('breaker: { failures: 2 }', 'breaker: { failures: 3, openFor: 1s }').upstream.breaker
+    expect(breaker).toEqual({ failures: 2, openFor: 1000, maxOpenFor: 300_000 })
     expect(caching.negative).toEqual({ ttl: 5, forbiddenTtl: 7 })
   })
 
@@ -116,6 +132,36 @@ describe('what comes before what', () => {
   })
 })
 
+it('what is kept, served, checked and left alone', () => {
+  const digest = 'AB'.repeat(32)
+  const { blocked, routing, integrity, retention } = made(
+    [
+      'blocked: true, allow: ["jdk/**", "*.sha256"], block: ["**/*.exe"], typeGuard: false',
+      `checksums: [{ match: a.tgz, sha256: ${digest} }, { match: "**", from: "{dir}/SUMS", required: false }]`,
+      'maxSize: 20GiB, unusedFor: 90d',
+    ].join(', '),
+  )
+  expect(blocked).toBe(true)
+  expect(routing.allow.map(({ match }) => match)).toEqual(['jdk/**', '*.sha256'])
+  expect(routing.block[0]?.matches('x/y.exe')).toBe(true)
+  expect(integrity).toMatchObject({
+    typeGuard: false,
+    checksums: [
+      { match: 'a.tgz', expected: { kind: 'literal', sha256: digest.toLowerCase() }, required: true },
+      { match: '**', expected: { kind: 'listed', in: '{dir}/SUMS' }, required: false },
+    ],
+  })
+  expect(retention).toEqual({ maxSize: 20 * 1024 ** 3, unusedFor: 90 * 86_400 })
+  const all = 'checksums: [{ match: "**", from: "{path}.sha256" }], maxSize: 1GiB, unusedFor: 1h, typeGuard: false'
+  expect(made('checksums: [], maxSize: unlimited, unusedFor: forever, typeGuard: true', all)).toEqual(made())
+  expect(made('', all).integrity.checksums[0]?.required).toBe(true)
+})
+
+it('rfc9111 checks what it is told to check', () => {
+  const { integrity } = made('profile: rfc9111, typeGuard: true, checksums: [{ match: "**", from: "{path}.sha256" }]')
+  expect(integrity).toMatchObject({ typeGuard: true, checksums: [{ match: '**' }] })
+})
+
 describe('the result', () => {
   it('is frozen to its depth', () => {
     const { repositories: all } = parseConfig('repositories: { a: { remote: https://a.test } }', 'r.yaml', {})
@@ -125,6 +171,11 @@ describe('the result', () => {
       all,
       repository,
       repository.remotes,
+      repository.remotes[0],
+      repository.remotes[0].access,
+      repository.remotes[0].access.headers,
+      repository.integrity.checksums,
+      repository.routing.allow,
       repository.aliases,
       caching,
       caching.freshness,

@@ -18,7 +18,7 @@ describe('repositories.yaml as shipped', () => {
   })
 
   it('serves the five repositories', () => {
-    expect(all.map(({ name, remotes, profile }) => [name, remotes[0], profile])).toEqual([
+    expect(all.map(({ name, remotes, profile }) => [name, ...remotes.map(({ url }) => url), profile])).toEqual([
       ['lang-common', 'https://lang-common.s3.amazonaws.com', 'artifact'],
       ['buildpack-registry', 'https://buildpack-registry.s3.amazonaws.com', 'artifact'],
       ['lang-jvm', 'https://lang-jvm.s3.amazonaws.com', 'artifact'],

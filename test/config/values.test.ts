@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { forwardedField, glob, redirectTarget, remoteUrl } from '../../src/config/names.js'
-import { lifetime, parseSize, seconds, timer } from '../../src/config/quantities.js'
+import { forwardedField, glob, listPath, redirectTarget, remoteUrl } from '../../src/config/names.js'
+import { idleTime, lifetime, parseSize, seconds, sizeCap, timer } from '../../src/config/quantities.js'
 
 const forever = Number.POSITIVE_INFINITY
 
@@ -67,6 +67,7 @@ it.each([
   ['1KiB', 1024],
   ['256MiB', 268_435_456],
   ['2GiB', 2_147_483_648],
+  ['2TiB', 2_199_023_255_552],
   ['256', undefined],
   ['256MB', undefined],
   ['1.5GiB', undefined],
@@ -93,6 +94,47 @@ it.each([
   ['https://a.test\n', undefined],
 ])('remote %j', (written, expected) => {
   expect(remoteUrl.safeParse(written).data).toBe(expected)
+})
+
+it.each([
+  ['1MiB', 1_048_576],
+  ['unlimited', forever],
+  ['1023KiB', undefined],
+  ['0', undefined],
+  [1_048_576, undefined],
+])('size cap %j', (written, expected) => {
+  expect(sizeCap.safeParse(written).data).toBe(expected)
+})
+
+it.each([
+  ['90d', 7_776_000],
+  ['forever', forever],
+  ['0', undefined],
+  [0, undefined],
+  ['0d', undefined],
+])('idle time %j', (written, expected) => {
+  expect(idleTime.safeParse(written).data).toBe(expected)
+})
+
+it.each([
+  ['{path}.sha256', true],
+  ['{dir}/SHASUMS256.txt', true],
+  ['{dir}/{name}.sum', true],
+  ['inventory.json', true],
+  ['a%20b/%2B+', true],
+  ['', false],
+  ['/SUMS', false],
+  ['../SUMS', false],
+  ['{dir}/../SUMS', false],
+  ['{dir}/%2e%2e/SUMS', false],
+  ['{file}', false],
+  ['{path', false],
+  ['x?y', false],
+  ['x#y', false],
+  ['a b', false],
+  ['https://a.test/x', false],
+])('where a digest is listed: %j', (written, accepted) => {
+  expect(listPath.safeParse(written).success).toBe(accepted)
 })
 
 describe('globs', () => {

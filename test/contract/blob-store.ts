@@ -9,7 +9,7 @@ export interface BlobStoreDriver {
   /** A finished local file of these bytes, for `put` to take over. */
   stage(bytes: Uint8Array): Promise<string>
   /** Makes the stored blob something else than it was, behind the store's back. */
-  damage(digest: Digest, bytes: Uint8Array): Promise<void>
+  damage(digest: Digest, bytes: Uint8Array | 'unreadable'): Promise<void>
   /** What is left open or lying about now that no blob is stored, in words. */
   leftovers(): Promise<readonly string[]>
   dispose(): Promise<void>
@@ -56,13 +56,13 @@ export function blobStoreContract(create: () => Promise<BlobStoreDriver>): void 
 
   const opened = async (digest: Digest, size: number): Promise<OpenBody> => {
     const body = await driver.store.open(digest, size)
-    if (!body) throw new Error(`${digest} is not here`)
+    if (typeof body === 'string') throw new Error(`${digest} is ${body}`)
     return body
   }
 
   const read = async (digest: Digest, size: number): Promise<Buffer | undefined> => {
     const body = await driver.store.open(digest, size)
-    if (!body) return undefined
+    if (typeof body === 'string') return undefined
     try {
       return await readAll(body)
     } finally {
@@ -76,13 +76,13 @@ export function blobStoreContract(create: () => Promise<BlobStoreDriver>): void 
       expectBytes(await read(await store(bytes), size), bytes)
     })
 
-    it('an absent blob is undefined', async () => {
-      expect(await driver.store.open(digestOf(noise(8)), 8)).toBeUndefined()
+    it('an absent blob is gone', async () => {
+      expect(await driver.store.open(digestOf(noise(8)), 8)).toBe('gone')
     })
 
     it.each([-1, 1])('D4: a record that is %i byte off finds nothing', async (off) => {
       const bytes = noise(5000)
-      expect(await driver.store.open(await store(bytes), bytes.length + off)).toBeUndefined()
+      expect(await driver.store.open(await store(bytes), bytes.length + off)).toBe('size')
     })
 
     it('reads by position, as much as there is, and 0 from the end on', async () => {
@@ -124,20 +124,32 @@ export function blobStoreContract(create: () => Promise<BlobStoreDriver>): void 
       expectBytes(await read(digestOf(bytes), bytes.length), bytes)
     })
 
-    it('D4: a blob damaged in size is replaced by the next put', async () => {
+    it.each([
+      ['cut short', (bytes: Buffer) => bytes.subarray(0, 4999), 'size'],
+      ['with a byte flipped', flipped, undefined],
+      ['replaced by what cannot be read', () => 'unreadable' as const, 'unreadable'],
+    ])('D4: a blob %s is replaced by the next put', async (_, damage, unusable) => {
       const bytes = noise(5000)
       const digest = await store(bytes)
-      await driver.damage(digest, bytes.subarray(0, 4999))
-      expect(await read(digest, 5000)).toBeUndefined()
+      await driver.damage(digest, damage(bytes))
+      if (unusable) expect(await driver.store.open(digest, 5000)).toBe(unusable)
       await store(bytes)
       expectBytes(await read(digest, 5000), bytes)
+    })
+
+    it('D4: what cannot be read cannot be held, and can be removed', async () => {
+      const digest = await store(noise(5000))
+      await driver.damage(digest, 'unreadable')
+      expect(await driver.store.hold(digest, 5000)).toBe(false)
+      expect(await driver.store.delete(digest, never)).toBe(true)
+      expect(await driver.store.open(digest, 5000)).toBe('gone')
     })
 
     it('a put that fails throws and holds nothing', async () => {
       const digest = digestOf(noise(8))
       touched.add(digest)
       await expect(driver.store.put(digest, '/nowhere/at/all')).rejects.toThrow()
-      expect(await driver.store.open(digest, 8)).toBeUndefined()
+      expect(await driver.store.open(digest, 8)).toBe('gone')
     })
   })
 
@@ -239,6 +251,12 @@ export function blobStoreContract(create: () => Promise<BlobStoreDriver>): void 
       }
     })
   })
+}
+
+function flipped(bytes: Buffer): Buffer {
+  const copy = Buffer.from(bytes)
+  copy.writeUInt8(copy.readUInt8(4000) ^ 1, 4000)
+  return copy
 }
 
 async function readAll(body: OpenBody): Promise<Buffer> {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { StoredRecord, StoredResponse } from '../../src/caching/record.js'
-import type { PutResult, RecordStore } from '../../src/storage/record-store.js'
+import type { PutResult, RecordStore, Use } from '../../src/storage/record-store.js'
 import { blobBody, collect, inlineBody, isEmpty, noise, record, response, settled } from '../storage/fixtures.js'
 import { modelStore } from './record-store-model.js'
 
@@ -261,6 +261,27 @@ export function recordStoreContract(create: () => Promise<RecordStoreDriver>): v
       expect(await keys('raw/')).toEqual(['raw/b'])
     })
 
+    it.each([
+      ['one that is stored', 'raw/b', ['raw/c/d', 'raw/e']],
+      ['one that is not', 'raw/bb', ['raw/c/d', 'raw/e']],
+      ['the last', 'raw/e', []],
+      ['one before all', 'raw/!', ['raw/a', 'raw/b', 'raw/c/d', 'raw/e']],
+    ])('only what comes behind a key: %s', async (_, after, expected) => {
+      for (const key of ['raw/a', 'raw/b', 'raw/c/d', 'raw/e', 'raw2/a']) await write(record(key, [response(inline)]))
+      expect((await collect(store.list('raw/', after))).map(({ key }) => key)).toEqual(expected)
+    })
+
+    it('of many records, all removed on the way, leaves none out', async () => {
+      const all = Array.from({ length: 150 }, (_, i) => `raw/${1000 + i}`)
+      await Promise.all(all.map((key) => write(record(key, [response(inline)]))))
+      const found: string[] = []
+      for await (const { key } of store.list('raw/')) {
+        found.push(key)
+        await write(record(key, []))
+      }
+      expect(found).toEqual(all)
+    })
+
     it('can be left half way, and written to on the way', async () => {
       for (const name of ['a', 'b', 'c']) await write(record(`raw/${name}`, [response(inline)]))
       for await (const found of store.list('raw/')) {
@@ -269,6 +290,93 @@ export function recordStoreContract(create: () => Promise<RecordStoreDriver>): v
       }
       expect(await keys('raw/')).toEqual(['raw/c'])
     })
+  })
+
+  describe('K6: last use', () => {
+    const stored = (key: string, at: number) => write(record(key, [response(inline, { responseTime: at })]))
+    const order = (after?: Use) => store.leastUsed('raw', 10, after).map(({ key }) => key)
+
+    it('is at first when it was stored, and in its order', async () => {
+      await stored('raw/a', 3000)
+      await stored('raw/b', 1000)
+      await stored('raw2/c', 500)
+      expect([store.lastUse('raw/a'), store.lastUse('raw/b'), store.lastUse('raw/x')]).toEqual([3000, 1000, undefined])
+      expect(store.leastUsed('raw', 10)).toEqual([
+        { key: 'raw/b', lastUse: 1000 },
+        { key: 'raw/a', lastUse: 3000 },
+      ])
+    })
+
+    it('moves on with use, and not with what is written again', async () => {
+      await stored('raw/a', 1000)
+      await stored('raw/b', 2000)
+      await store.use(new Map([['raw/a', 9000]]))
+      await stored('raw/b', 20_000)
+      expect(store.leastUsed('raw', 10)).toEqual([
+        { key: 'raw/b', lastUse: 2000 },
+        { key: 'raw/a', lastUse: 9000 },
+      ])
+    })
+
+    it('never goes back, and is nothing to what is not stored', async () => {
+      await stored('raw/a', 5000)
+      await write(record('raw/gone', [], { epoch: 3 }))
+      await store.use(
+        new Map([
+          ['raw/a', 1000],
+          ['raw/gone', 1000],
+          ['raw/never', 1000],
+        ]),
+      )
+      expect(store.leastUsed('raw', 10)).toEqual([{ key: 'raw/a', lastUse: 5000 }])
+    })
+
+    it('comes in pages, whatever went or was used in between', async () => {
+      for (const [i, name] of ['a', 'b', 'c', 'd'].entries()) await stored(`raw/${name}`, 1000 + i)
+      expect(store.leastUsed('raw', 2).map(({ key }) => key)).toEqual(['raw/a', 'raw/b'])
+      await write(record('raw/b', []))
+      await store.use(new Map([['raw/a', 9000]]))
+      expect(order({ key: 'raw/b', lastUse: 1001 })).toEqual(['raw/c', 'raw/d', 'raw/a'])
+    })
+
+    it('of more uses than fit one transaction is there, and after reopening', async () => {
+      const all = Array.from({ length: 600 }, (_, i) => `raw/${i}`)
+      await Promise.all(all.map((key) => stored(key, 1)))
+      await store.use(new Map(all.map((key, i) => [key, 1000 + i])))
+      store = await driver.reopen()
+      expect(store.leastUsed('raw', 1000).map(({ key }) => key)).toEqual(all)
+    })
+  })
+
+  describe('K5: tombstones', () => {
+    it('without an epoch say nothing and leave nothing', async () => {
+      await write(record('raw/a', [response(inline)]))
+      expect(await write(record('raw/a', [], { version: 9 }))).toMatchObject({ done: true, version: 9 })
+      expect(await store.get('raw/a')).toBeUndefined()
+    })
+
+    it('are pruned by their epoch, so many at a time, oldest first', async () => {
+      for (const epoch of [5, 3, 8, 4]) await write(record(`raw/${epoch}`, [], { version: epoch, epoch }))
+      await write(record('raw/back', [], { version: 2, epoch: 2 }))
+      await write(record('raw/back', [response(inline)], { version: 6, epoch: 2 }))
+      expect(await store.prune(8, 2)).toEqual(['raw/3', 'raw/4'])
+      expect(await store.prune(8, 2)).toEqual(['raw/5'])
+      expect(await store.prune(8, 2)).toEqual([])
+      expect(await store.get('raw/4')).toBeUndefined()
+      expect(await store.get('raw/8')).toMatchObject({ epoch: 8 })
+      expect(await store.get('raw/back')).toMatchObject({ epoch: 2 })
+    })
+  })
+
+  it('K5, K6: standing orders stay until they are taken back; one about the same replaces the last', async () => {
+    const selection = { repository: 'raw', by: 'glob', pattern: `${'jdk/'.repeat(1000)}**` } as const
+    const purge = { kind: 'purge', selection, epoch: 5, soft: false, done: false } as const
+    const pin = { kind: 'pin', selection } as const
+    for (const order of [purge, pin, { ...purge, done: true }]) await store.saveOrder(order)
+    store = await driver.reopen()
+    expect([...store.orders()].sort((a, b) => (a.kind < b.kind ? -1 : 1))).toEqual([pin, { ...purge, done: true }])
+    await store.dropOrder(pin)
+    expect(store.orders()).toEqual([{ ...purge, done: true }])
   })
 
   it('D1: a reopened store has all of it', async () => {
@@ -286,26 +394,47 @@ export function recordStoreContract(create: () => Promise<RecordStoreDriver>): v
     expect(await unreferencedBy(record('raw/a', []))).toEqual([shared.digest])
   })
 
-  it('any run of writes leaves what a map would hold', async () => {
+  it('K6: any run of writes and uses leaves what a map would hold', async () => {
     const bodies = [shared, other, inline, blobBody(noise(20_001))]
     const variants = fc.uniqueArray(fc.nat(bodies.length - 1)).map((picks) => picks.map((i) => variantOf(bodies[i])))
-    const puts = fc.array(fc.record({ key: fc.constantFrom('raw/a', 'raw/b', 'raw/c'), variants, off: fc.boolean() }))
+    const all = ['raw/a', 'raw/b', 'raw2/c', 'other/d']
+    const key = fc.constantFrom(...all)
+    const steps = fc.oneof(
+      fc.record({ kind: fc.constant('put' as const), key, variants, off: fc.boolean() }),
+      fc.record({ kind: fc.constant('use' as const), key, time: fc.integer({ min: 1, max: 100_000 }) }),
+    )
     await fc.assert(
-      fc.asyncProperty(puts, async (steps) => {
-        for (const name of ['a', 'b', 'c']) await write(record(`raw/${name}`, []))
+      fc.asyncProperty(fc.array(steps), async (run) => {
+        for (const one of all) await write(record(one, []))
         const model = modelStore()
-        for (const { key, variants, off } of steps) {
-          const version = (await store.get(key))?.version ?? 0
-          const result = await store.put(record(key, variants), off ? version + 1 : version)
-          const freed = off ? undefined : model.put(key, variants)
-          expect(result.done && [...result.unreferenced].sort()).toEqual(off ? false : freed?.sort())
+        for (const step of run) {
+          if (step.kind === 'use') {
+            await store.use(new Map([[step.key, step.time]]))
+            model.use(step.key, step.time)
+          } else {
+            const version = (await store.get(step.key))?.version ?? 0
+            const result = await store.put(record(step.key, step.variants), step.off ? version + 1 : version)
+            const freed = step.off ? undefined : model.put(step.key, step.variants)
+            expect(result.done && [...result.unreferenced].sort()).toEqual(step.off ? false : freed?.sort())
+          }
           expect(store.totals()).toEqual(model.totals())
+          expect(store.repositories()).toEqual(model.repositories())
           for (const body of bodies) expect(store.references(body.digest)).toBe(model.references(body.digest))
+          for (const repository of ['raw', 'raw2', 'other']) {
+            expect(store.totals(repository)).toEqual(model.totals(repository))
+            const used = store.leastUsed(repository, 10)
+            expect(used.map(({ lastUse }) => lastUse)).toEqual(
+              model.leastUsed(repository).map(({ lastUse }) => lastUse),
+            )
+            expect([...used].sort(byKey)).toEqual(model.leastUsed(repository).sort(byKey))
+          }
         }
       }),
       { numRuns: 30 },
     )
   })
 }
+
+const byKey = (a: { readonly key: string }, b: { readonly key: string }) => (a.key < b.key ? -1 : 1)
 
 const variantOf = (body: StoredResponse['body'] = shared) => response(body, { selecting: { accept: body.digest } })

@@ -66,6 +66,30 @@ export function sharedCacheContract(create: () => Promise<SharedCacheDriver>): v
       expect(await learned(() => two.record(known.key))).toEqual(known)
     })
 
+    it("take turns: what one has claimed is no other replica's until it yields", async () => {
+      const [one, two] = [await connect(), await connect()]
+      expect(await learned(() => one.claim('work', 'one', 60_000))).toBe(true)
+      expect(await learned(() => two.claim('work', 'two', 60_000))).toBe(false)
+      expect(await one.claim('work', 'one', 60_000)).toBe(true)
+      expect(await two.claim('other work', 'two', 60_000)).toBe(true)
+      await two.yield('work', 'two')
+      expect(await two.claim('work', 'two', 60_000)).toBe(false)
+      await one.yield('work', 'one')
+      expect(await two.claim('work', 'two', 60_000)).toBe(true)
+    })
+
+    it('a claim ends by itself', async () => {
+      const [one, two] = [await connect(), await connect()]
+      expect(await learned(() => one.claim('work', 'one', 50))).toBe(true)
+      expect(
+        await settled(
+          () => two.claim('work', 'two', 60_000),
+          (mine) => mine === true,
+        ),
+      ).toBe(true)
+      expect(await one.claim('work', 'one', 50)).toBe(false)
+    })
+
     it.each([0, 1, 20_000, sharedBodyLimit])(
       'D1: share a body of %i bytes, at hand when its record is',
       async (size) => {

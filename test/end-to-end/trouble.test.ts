@@ -1,8 +1,23 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { curl, get } from '../support/http.js'
-import type { Fault } from '../support/origin.js'
+import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { curl, get, open } from '../support/http.js'
+import type { LarderProcess } from '../support/larder.js'
+import { type Fault, startOrigin } from '../support/origin.js'
 import { missing, title } from '../support/servers.js'
-import { closeStage, noise, openStage, type Settings, type Stage, setStage, settled, until } from '../support/stage.js'
+import {
+  closeStage,
+  noise,
+  openStage,
+  type Settings,
+  type Stage,
+  setStage,
+  settled,
+  temporaryDirectory,
+  until,
+} from '../support/stage.js'
+import { type Identity, selfSigned as identity, listen, rawTlsServer } from '../upstream/servers.js'
 
 /** Stale at once; failures are told without delay. */
 const stale: Settings = { maxAge: '0s', retry: { attempts: 1, budget: '1s', resumes: 0 } }
@@ -98,6 +113,122 @@ describe('K3: the remote in trouble', () => {
   })
 })
 
+/** Ready to be asked again and again: each failure counts. */
+const touchy: Settings = { ...stale, breaker: { failures: 3, openFor: '1s', maxOpenFor: '5s' } }
+
+describe('U7: a remote that keeps failing', () => {
+  it('is left alone, copies are served at once, misses refused; one that is back is found by one probe', async () => {
+    const stage = await setStage(touchy)
+    const { origin, larder, url } = stage
+    const body = origin.put(path, noise(100_000))
+    origin.put('/other.tgz', body)
+    await get(url(path))
+    await settled(stage)
+    await origin.stop()
+    for (let i = 0; i < 3; i += 1)
+      expect((await get(url(`/${i}`))).header('x-larder-error')).toBe('UPSTREAM_UNREACHABLE')
+    const miss = await get(url('/other.tgz'))
+    expect([miss.status, miss.body.length, miss.header('x-larder-error'), miss.header('retry-after')]).toEqual([
+      503,
+      0,
+      'UPSTREAM_BREAKER_OPEN',
+      '1',
+    ])
+    const copy = await get(url(path))
+    expect([copy.status, copy.body.equals(body)]).toEqual([200, true])
+    expect(copy.header('cache-status')).toMatch(/^larder; hit; ttl=-\d+$/)
+    await origin.start()
+    await until(async () => (await get(url('/other.tgz'))).status === 200, 'the remote is asked again')
+    const told = larder.logs.map(({ msg }) => String(msg)).filter((msg) => msg.startsWith('breaker'))
+    expect(told.map((msg) => msg.split(':')[0])).toEqual(['breaker open', 'breaker closed'])
+  })
+
+  it('U2: curl --retry gets through an outage that is shorter than its patience', async () => {
+    const { origin, url } = await setStage(touchy)
+    const body = origin.put(path, noise(1000))
+    await origin.stop()
+    for (let i = 0; i < 3; i += 1) await get(url(`/${i}`))
+    const build = curl('--retry', '5', '--fail', url(path))
+    await until(
+      async () => (await get(url('/x'))).header('x-larder-error') === 'UPSTREAM_BREAKER_OPEN',
+      'it is refused',
+    )
+    await origin.start()
+    const { code, stdout } = await build
+    expect([code, stdout.equals(body)]).toEqual([0, true])
+  })
+})
+
+it('U6: a mirror steps in, for cold artifacts and in mid-body', async () => {
+  const mirror = await startOrigin()
+  onTestFinished(() => mirror.stop())
+  const { origin, larder, url } = await setStage({ retry: { attempts: 1, budget: '5s', resumes: 2 } })
+  await reconfigured(larder, { remote: [origin.url, mirror.url], retry: { attempts: 1, budget: '5s', resumes: 2 } })
+  const body = origin.put(path, noise(1_000_000))
+  mirror.put(path, body)
+  mirror.put('/cold.tgz', body)
+  const gate = origin.hold(path, 500_000)
+  const client = await open(url(path))
+  await gate.reached
+  await origin.stop()
+  const { ended, body: got } = await client.finished
+  expect([ended, got.equals(body), mirror.count(path)]).toEqual(['end', true, 1])
+  expect((await get(url('/cold.tgz'))).body.equals(body)).toBe(true)
+})
+
+it('U4: a captive portal’s page is no archive', async () => {
+  const { origin, url } = await setStage(stale)
+  origin.plan(path, { status: 200, headers: { 'Content-Type': 'text/html' }, body: '<!DOCTYPE html><p>Log in' }, 1)
+  const answer = await get(url(path))
+  expect([answer.status, answer.body.length, answer.header('x-larder-error')]).toEqual([502, 0, 'TYPE_MISMATCH'])
+  const body = origin.put(path, noise(1000))
+  expect((await get(url(path))).body.equals(body)).toBe(true)
+})
+
+describe('C9: a remote that can’t be reached says why, in the answer by its code and in the log by its reason', () => {
+  const hello = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'
+
+  it.each<[name: string, code: string, reason: RegExp, remote: () => Promise<{ url: string; ca?: string }>]>([
+    ['a name that does not resolve', 'UPSTREAM_UNREACHABLE', /name/, async () => ({ url: 'http://nowhere.invalid' })],
+    ['an expired certificate', 'UPSTREAM_TLS', /expired/, () => tlsRemote(identity('127.0.0.1', -1), true)],
+    ['another host’s certificate', 'UPSTREAM_TLS', /another host/, () => tlsRemote(identity('other.test'), true)],
+    ['an unknown authority', 'UPSTREAM_TLS', /authority|self-signed/, () => tlsRemote(identity('127.0.0.1'), false)],
+    ['no TLS at all', 'UPSTREAM_TLS', /handshake/, plainRemote],
+  ])('%s: %s', async (_, code, reason, made) => {
+    const { url: remote, ca } = await made()
+    const env = ca === undefined ? {} : { LARDER_CA_FILE: ca }
+    const { larder, url } = await setStage(stale, env)
+    await reconfigured(larder, { ...stale, remote })
+    for (const method of ['GET', 'HEAD']) {
+      const answer = await get(url(path), { method })
+      expect([answer.status, answer.body.length, answer.header('x-larder-error')]).toEqual([502, 0, code])
+    }
+    const told = larder.logs.filter(({ msg }) => msg === 'remote in trouble')
+    expect(told).toMatchObject([{ code, remote, method: 'GET' }, { method: 'HEAD' }])
+    expect(JSON.stringify(told[0]?.err)).toMatch(reason)
+  })
+
+  async function plainRemote() {
+    const server = createServer((socket) => void socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+    return { url: `https://127.0.0.1:${(await listen(server)).port}` }
+  }
+
+  async function tlsRemote(its: Identity, trusted: boolean): Promise<{ url: string; ca?: string }> {
+    const { url } = await rawTlsServer(its, hello)
+    const ca = join(await temporaryDirectory(), 'ca.pem')
+    await writeFile(ca, its.cert)
+    return trusted ? { url, ca } : { url }
+  }
+})
+
+/** Loads other settings for `raw`, with the remote among them. */
+async function reconfigured(larder: LarderProcess, settings: Settings): Promise<void> {
+  await larder.writeConfig(JSON.stringify({ repositories: { raw: settings } }))
+  const reloaded = larder.log((line) => String(line.msg).includes('reload'), larder.logs.length)
+  larder.signal('SIGHUP')
+  await reloaded
+}
+
 describe.skipIf(missing('curl').length > 0)(title('what never reaches the remote', 'curl'), () => {
   let stage: Stage
   beforeAll(async () => {
@@ -148,12 +279,7 @@ describe.skipIf(missing('curl').length > 0)(title('what never reaches the remote
 
   it('U1: a loop through ourselves is refused after one turn', async () => {
     const { larder, url } = await setStage(stale)
-    await larder.writeConfig(
-      JSON.stringify({ repositories: { raw: { remote: `${larder.url}/repository/raw`, ...stale } } }),
-    )
-    const reloaded = larder.log((line) => String(line.msg).includes('reload'), larder.logs.length)
-    larder.signal('SIGHUP')
-    await reloaded
+    await reconfigured(larder, { remote: `${larder.url}/repository/raw`, ...stale })
     expect((await get(url('/looping'))).status).toBe(508)
     const turns = async () => {
       const lines = await larder.accessLog().catch(() => [])

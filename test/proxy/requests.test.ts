@@ -114,6 +114,7 @@ describe('U1: what the remote sees', () => {
 
 describe('U2: transient trouble is tried again', () => {
   const retry = { attempts: 3, budget: '5s' }
+  const inTwoSeconds = () => new Date(Date.now() + 2_000).toUTCString()
 
   it.each([408, 429, 500, 502, 503, 504])('%i twice, then well: the client hears nothing of it', async (status) => {
     remote.answer('/a', { status }, { status }, { body: 'well' })
@@ -151,12 +152,18 @@ describe('U2: transient trouble is tried again', () => {
     expect(await larder.metric('larder_retries_total', { repository: 'raw' })).toBeGreaterThanOrEqual(2)
   })
 
-  it('Retry-After is honoured', async () => {
-    remote.answer('/a', { status: 503, headers: { 'Retry-After': '1' } }, { body: 'well' })
+  it.each([
+    ['503, in seconds', 503, () => '1'],
+    ['429, in seconds', 429, () => '1'],
+    ['503, by a date', 503, inTwoSeconds],
+    ['429, by a date', 429, inTwoSeconds],
+  ])('Retry-After is honoured: %s', async (_, status, value) => {
     const larder = await inFront(remote.url, { retry })
+    remote.answer('/a', { status, headers: { 'Retry-After': value() } }, { body: 'well' })
     const started = Date.now()
     expect((await larder.get('/a')).status).toBe(200)
-    expect(Date.now() - started).toBeGreaterThanOrEqual(990)
+    // A date has whole seconds: of two, more than one is left.
+    expect(Date.now() - started).toBeGreaterThanOrEqual(950)
   })
 
   it.each([

@@ -1,10 +1,12 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type InProcess, inFront } from '../support/in-process.js'
 import type { Fault, OriginFile } from '../support/origin.js'
 import { noise, until } from '../support/stage.js'
+import { rawServer } from '../upstream/servers.js'
 import { behindSocket } from './origin.js'
 
 type FileDetails = Omit<OriginFile, 'body'>
@@ -164,6 +166,80 @@ describe('U3: a cut body is resumed', () => {
     expect(await hit(larder)).toBe(false)
   })
 
+  it('cut before its first byte, it starts over, though it changed meanwhile', async () => {
+    const { origin, larder } = await behindSocket({ retry: { attempts: 2, budget: '5s', resumes: 0 } })
+    origin.put('/a', noise(size))
+    const gate = origin.hold('/a', 0, { cut: 0 }, 1)
+    const answer = larder.warm('/a')
+    await gate.reached
+    const changed = origin.put('/a', noise(size + 1))
+    gate.letGo()
+    const { status, ended, body, header } = await answer
+    expect([status, ended, body.equals(changed), header('etag')]).toEqual([
+      200,
+      'end',
+      true,
+      origin.files.get('/a')?.etag,
+    ])
+    expect(origin.requests[1]?.headers.range).toBeUndefined()
+    expect(await hit(larder)).toBe(true)
+  })
+
+  it('all of it here but the last chunk: a 416 that names its size proves it whole', async () => {
+    const { origin, larder } = await behindSocket()
+    const body = origin.put('/a', noise(size), { etag: '"1"' })
+    origin.plan('/a', { cut: size, framing: 'chunked' }, 1)
+    const { ended, body: got } = await larder.warm('/a')
+    expect([ended, got.equals(body)]).toEqual(['end', true])
+    const [, { range, 'if-range': ifRange } = {}] = origin.requests.map(({ headers }) => headers)
+    expect([range, ifRange]).toEqual([`bytes=${size}-`, '"1"'])
+    expect(await hit(larder)).toBe(true)
+  })
+
+  it.each([
+    ['of another size', 'bytes */9', '"1"'],
+    ['of another version', 'bytes */5', '"2"'],
+    ['without a size', undefined, '"1"'],
+  ])('a 416 %s proves nothing: reset, and nothing stored', async (_, contentRange, etag) => {
+    const server = createServer((request, response) => {
+      if (request.headers.range !== undefined) {
+        response.writeHead(416, { ETag: etag, ...(contentRange && { 'Content-Range': contentRange }) }).end()
+        return
+      }
+      response.writeHead(200, { ETag: '"1"' }).write('01234')
+      setTimeout(() => response.socket?.destroy(), 50)
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+    const larder = await inFront(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    expect((await larder.warm('/a')).ended).toBe('broken')
+    expect(await hit(larder)).toBe(false)
+  })
+
+  it.each([
+    ['fills', {}],
+    ['bypasses', { 'Cache-Control': 'no-store' }],
+  ])('%s: a client that takes nothing for longer than the stall timeout is no stall', async (_, headers) => {
+    const { origin, larder } = await behindSocket({ timeout: { stall: '200ms' } })
+    const body = origin.put('/a', noise(20_000_000), { headers })
+    const client = await larder.open('/a')
+    await client.firstByte
+    client.pause()
+    await sleep(1_000)
+    client.resume()
+    const { ended, body: got } = await client.finished
+    expect([ended, got.equals(body), origin.count('/a')]).toEqual(['end', true, 1])
+    expect(await larder.metric('larder_resumes_total', { repository: 'raw' })).toBe(0)
+  })
+
+  it('U4: more bytes than promised are no cut: reset, not asked for again, and nothing stored', async () => {
+    const server = await rawServer('HTTP/1.1 200 OK\r\nETag: "1"\r\nContent-Length: 5\r\n\r\nhello world')
+    const larder = await inFront(server.url, { retry: { attempts: 3, budget: '5s', resumes: 5 } })
+    expect((await larder.warm('/a')).body.toString()).not.toBe('hello')
+    expect(server.heads).toHaveLength(1)
+    expect(await hit(larder)).toBe(false)
+  })
+
   it('a spare copy is no reason to try less once its successor is coming in', async () => {
     const { origin, larder } = await behindSocket({ maxAge: '0s', retry: { attempts: 3, budget: '5s', resumes: 2 } })
     origin.put('/a', 'old')
@@ -174,6 +250,29 @@ describe('U3: a cut body is resumed', () => {
     const { ended, body: got } = await larder.get('/a')
     expect([ended, got.equals(body)]).toEqual(['end', true])
     expect(origin.count('/a')).toBe(4)
+  })
+
+  it.each<[name: string, fault: Fault]>([
+    ['resets', { reset: 0 }],
+    ['has trouble of its own', { status: 503 }],
+  ])('the remote that is asked for the rest %s: that is one cut more', async (_, fault) => {
+    const { origin, larder } = await behindSocket({ retry: { attempts: 1, budget: '5s', resumes: 2 } })
+    const body = origin.put('/a', noise(size))
+    origin.plan('/a', { cut }, 1)
+    origin.plan('/a', fault, 1)
+    const { ended, body: got } = await larder.warm('/a')
+    expect([ended, got.equals(body)]).toEqual(['end', true])
+    expect(origin.requests[2]?.headers.range).toBe(`bytes=${cut}-`)
+    expect(await larder.metric('larder_resumes_total', { repository: 'raw' })).toBe(2)
+  })
+
+  it('the remote never has the rest: after `resumes` it is over', async () => {
+    const { origin, larder } = await behindSocket({ retry: { attempts: 1, budget: '5s', resumes: 2 } })
+    origin.put('/a', noise(size))
+    origin.plan('/a', { cut }, 1)
+    origin.plan('/a', { status: 503 })
+    expect((await larder.get('/a')).ended).toBe('broken')
+    expect(origin.count('/a')).toBe(3)
   })
 
   it('C6: a bypass that was resumed ends with its client too', async () => {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { inFront, stopClock } from '../support/in-process.js'
+import { until } from '../support/stage.js'
+import { behindSocket } from './origin.js'
 import { mswRemote, type RemoteAnswer, type RemoteRequest } from './remote.js'
 
 /* Profile rfc9111: what the tests of cache-tests.fyi ask of a shared cache. */
@@ -151,6 +153,21 @@ describe('rfc9111: stale', () => {
     expect((await larder.warm('/a')).body.toString()).toBe(served ? 'old' : 'new')
     expect((await larder.get('/a')).body.toString()).toBe('new')
     expect(remote.count('/a')).toBe(2)
+  })
+
+  it('stale-while-revalidate behind which the remote was in trouble: who wants its word gets it all the same', async () => {
+    const clock = stopClock()
+    const { origin, larder } = await behindSocket({ profile: 'rfc9111' })
+    const headers = { 'Cache-Control': 'max-age=10, stale-while-revalidate=20, stale-if-error=60' }
+    origin.put('/a', 'old', { headers })
+    await larder.warm('/a')
+    await clock.pass(15)
+    await origin.stop()
+    expect((await larder.warm('/a')).body.toString()).toBe('old')
+    await until(() => larder.logs.some(({ msg }) => String(msg).includes('validate')), 'the validation failed')
+    await origin.start()
+    origin.put('/a', 'new', { headers })
+    expect((await larder.get('/a', { 'cache-control': 'no-cache' })).body.toString()).toBe('new')
   })
 
   it('a 304 updates what is stored, and no-cache is validated each time', async () => {

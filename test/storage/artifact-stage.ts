@@ -3,8 +3,13 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
 import type { StoredRecord, StoredResponse } from '../../src/caching/record.js'
+import type { RetentionPolicy } from '../../src/caching/repository.js'
+import { isLarderError } from '../../src/errors.js'
+import { createLog } from '../../src/log.js'
+import { createMetrics, type Metrics } from '../../src/metrics.js'
 import { type ArtifactStore, createArtifactStore } from '../../src/storage/artifact-store.js'
 import type { BlobStore } from '../../src/storage/blob-store.js'
+import type { Damaged } from '../../src/storage/damage.js'
 import { openDiskBlobStore } from '../../src/storage/disk/disk-blob-store.js'
 import { openLmdbRecordStore } from '../../src/storage/disk/lmdb-record-store.js'
 import type { RecordStore } from '../../src/storage/record-store.js'
@@ -19,6 +24,11 @@ export interface ArtifactStage {
   /** Keys asked of the record store so far. */
   readonly asked: readonly string[]
   readonly directory: string
+  /** What the store told of so far. */
+  readonly damaged: readonly Damaged[]
+  readonly metrics: Metrics
+  /** Closes the store and opens it again on the same data. */
+  reopen(): Promise<ArtifactStore>
 }
 
 export interface StageOptions {
@@ -26,7 +36,12 @@ export interface StageOptions {
   readonly hotBytes?: number
   readonly blobs?: (blobs: BlobStore) => BlobStore
   readonly records?: (records: RecordStore) => RecordStore
+  readonly maxSize?: number
+  /** By repository. */
+  readonly retention?: Readonly<Record<string, Partial<RetentionPolicy>>>
 }
+
+const keepAll: RetentionPolicy = { maxSize: Number.POSITIVE_INFINITY, unusedFor: Number.POSITIVE_INFINITY }
 
 /**
  * A store on the disk drivers for as long as the test runs. Fails the test if something stays behind: a descriptor, a
@@ -34,27 +49,38 @@ export interface StageOptions {
  */
 export async function setArtifactStage(options: StageOptions = {}): Promise<ArtifactStage> {
   const { path, remove } = await workDirectory()
-  const disk = openLmdbRecordStore(join(path, 'records'))
-  const blobs = await openDiskBlobStore(join(path, 'blobs'))
   const asked: string[] = []
-  const records: RecordStore = {
-    ...disk,
-    get(key) {
-      asked.push(key)
-      return disk.get(key)
-    },
+  const damaged: Damaged[] = []
+  const metrics = createMetrics()
+  const open = async () => {
+    const records = openLmdbRecordStore(join(path, 'records'))
+    const blobs = await openDiskBlobStore(join(path, 'blobs'))
+    const watched: RecordStore = {
+      ...records,
+      get(key) {
+        asked.push(key)
+        return records.get(key)
+      },
+    }
+    const store = createArtifactStore({
+      records: options.records?.(watched) ?? watched,
+      blobs: options.blobs?.(blobs) ?? blobs,
+      staging: await openStaging(join(path, 'staging')),
+      shared: options.shared,
+      hotBytes: options.hotBytes ?? 16 * 1024 * 1024,
+      maxSize: options.maxSize ?? Number.POSITIVE_INFINITY,
+      retentionOf: (repository) => ({ ...keepAll, ...options.retention?.[repository] }),
+      metrics,
+      log: createLog('silent'),
+      onDamaged: (body) => void damaged.push(body),
+    })
+    return { records, blobs, store }
   }
-  const store = createArtifactStore({
-    records: options.records?.(records) ?? records,
-    blobs: options.blobs?.(blobs) ?? blobs,
-    staging: await openStaging(join(path, 'staging')),
-    shared: options.shared,
-    hotBytes: options.hotBytes ?? 16 * 1024 * 1024,
-  })
+  let opened = await open()
   onTestFinished(async () => {
     try {
-      const odd = await oddities(disk, blobs)
-      await store.close()
+      const odd = await oddities(opened.records, opened.blobs)
+      await opened.store.close()
       mkdirSync(join(path, 'staging'), { recursive: true })
       const left = async () => [...openUnder(path), ...(await readdir(join(path, 'staging')))]
       expect([...odd, ...(await settled(left, isEmpty))]).toEqual([])
@@ -62,7 +88,23 @@ export async function setArtifactStage(options: StageOptions = {}): Promise<Arti
       await remove()
     }
   })
-  return { store, records: disk, blobs, asked, directory: path }
+  return {
+    ...{ asked, damaged, metrics, directory: path },
+    get store() {
+      return opened.store
+    },
+    get records() {
+      return opened.records
+    },
+    get blobs() {
+      return opened.blobs
+    },
+    async reopen() {
+      await opened.store.close()
+      opened = await open()
+      return opened.store
+    },
+  }
 }
 
 async function oddities(records: RecordStore, blobs: BlobStore): Promise<string[]> {
@@ -79,6 +121,8 @@ async function oddities(records: RecordStore, blobs: BlobStore): Promise<string[
 }
 
 export interface Published {
+  /** The remote does not tell it. */
+  readonly unknownLength?: boolean
   readonly remote?: string
   readonly epoch?: number
   readonly head?: Partial<Omit<StoredResponse, 'body'>>
@@ -86,15 +130,18 @@ export interface Published {
 
 export const remote = 'https://remote.example'
 
-/** A whole fill: staged, sealed, published, released. */
+/** A whole fill: staged, sealed, published, released. Resolves with whether it is stored. */
 export async function publish(store: ArtifactStore, key: string, bytes: Uint8Array, options: Published = {}) {
-  const staged = store.stage(bytes.length, [])
+  const staged = store.stage(key, options.unknownLength ? undefined : bytes.length, [])
   const { body: _, ...head } = response({ digest: digestOf(bytes), size: bytes.length }, options.head)
   try {
     await staged.append(bytes)
     await staged.seal()
     const publication = { key, remote: options.remote ?? remote, epoch: options.epoch ?? 0, head, body: staged }
-    return await store.publish({ ...publication, digest: digestOf(bytes) })
+    return (await store.publish({ ...publication, digest: digestOf(bytes) })) === 'stored'
+  } catch (error) {
+    if (isLarderError(error) && error.code === 'NO_ROOM') return false
+    throw error
   } finally {
     await staged.release()
   }
@@ -102,10 +149,11 @@ export async function publish(store: ArtifactStore, key: string, bytes: Uint8Arr
 
 /** The bytes of a record's variant; `undefined` where they aren't to be had. */
 export async function bytesOf(store: ArtifactStore, record: StoredRecord | undefined, variant = 0) {
-  const body = record?.variants[variant]?.body
-  if (!body) return undefined
+  const stored = record?.variants[variant]
+  if (!record || !stored) return undefined
+  const { body } = stored
   if (body.inline) return body.inline
-  const open = await store.open(body)
+  const open = await store.open(record.key, stored)
   if (!open) return undefined
   try {
     const bytes = new Uint8Array(body.size)

@@ -10,6 +10,7 @@ describe('shared cache in memory, for tests', () => {
       flush: async () => {
         memory.records.clear()
         memory.bodies.clear()
+        memory.leases.clear()
       },
       leftovers: async () => [],
       dispose: async () => {},

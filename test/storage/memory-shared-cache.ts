@@ -6,6 +6,7 @@ import type { SharedCache } from '../../src/storage/shared-cache.js'
 export class SharedMemory {
   readonly records = new Map<string, Uint8Array>()
   readonly bodies = new Map<Digest, Uint8Array>()
+  readonly leases = new Map<string, { readonly owner: string; readonly until: number }>()
   /** False: unreachable, so that every call is an absence. */
   reachable = true
   /** Runs before a record is told: what happens while a replica asks. */
@@ -30,11 +31,21 @@ export class SharedMemory {
         return isHere() ? this.record(key) : undefined
       },
       body: async (digest) => (isHere() ? this.bodies.get(digest) : undefined),
-      share: (record, bodies) => {
+      share: async (record, bodies) => {
         if (!isHere()) return
         this.put(record, ...[...bodies].map(([digest, bytes]) => [digest, Uint8Array.from(bytes)] as const))
       },
       forget: (key) => void (isHere() && this.records.delete(key)),
+      claim: async (name, owner, milliseconds) => {
+        if (!isHere()) return undefined
+        const held = this.leases.get(name)
+        if (held && held.owner !== owner && held.until > Date.now()) return false
+        this.leases.set(name, { owner, until: Date.now() + milliseconds })
+        return true
+      },
+      yield: async (name, owner) => {
+        if (isHere() && this.leases.get(name)?.owner === owner) this.leases.delete(name)
+      },
       get healthy() {
         return isHere()
       },

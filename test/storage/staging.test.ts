@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { inlineLimit } from '../../src/caching/record.js'
@@ -382,19 +382,6 @@ describe('a body that fails', () => {
     body.fail(new Error('another'))
     await expect(body.whole()).rejects.toBe(cut)
   })
-
-  it('a directory that vanished is a STORE_FAULT for writer and followers, and what is in memory still goes out', async () => {
-    const bytes = noise(2 * inlineLimit)
-    const body = await received(bytes.subarray(0, inlineLimit), 3 * inlineLimit)
-    const following = readAll(follow(body))
-    await rm(directory, { recursive: true })
-    await body.append(bytes.subarray(inlineLimit)).catch(() => {})
-    const read = await following
-    expect(read.error).toMatchObject({ code: 'STORE_FAULT' })
-    expectBytes(read.bytes, bytes)
-    await expect(body.append(noise(1))).rejects.toMatchObject({ code: 'STORE_FAULT' })
-    await expect(body.seal()).rejects.toMatchObject({ code: 'STORE_FAULT' })
-  })
 })
 
 describe('backpressure', () => {
@@ -410,11 +397,6 @@ describe('backpressure', () => {
     expect(welcome).toBe(false)
     await large
     expect(await follow(body).read(Buffer.alloc(1), body.received - 1)).toBe(1)
-  })
-
-  it('a backlog that can not be written throws where it is waited for', async () => {
-    await rm(directory, { recursive: true })
-    await expect(stage().append(Buffer.alloc(5 * 1024 * 1024))).rejects.toMatchObject({ code: 'STORE_FAULT' })
   })
 })
 

@@ -12,6 +12,7 @@ export type Ending = 'end' | 'broken'
 export interface RequestOptions {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
   /** PEM; instead of the public roots. */
   readonly ca?: string
   /** Gets the chunks, which are then not kept. */
@@ -47,12 +48,12 @@ export function open(url: string, options: RequestOptions = {}): Promise<Exchang
   const [, scheme, hostname, port, path] = /^(https?):\/\/([^:/]+):(\d+)(.*)$/.exec(url) ?? []
   if (!hostname) throw new Error(`not a URL with a port: ${url}`)
   const send = scheme === 'https' ? httpsRequest : httpRequest
-  const { method = 'GET', headers = {}, ca, take } = options
+  const { method = 'GET', headers = {}, body, ca, take } = options
   return new Promise((resolve, reject) => {
     const request = send({ hostname, port, path, method, headers, agent: false, ...(ca ? { ca } : {}) })
     request.on('error', reject)
     request.on('response', (response) => resolve(exchange(response, take)))
-    request.end()
+    request.end(body)
   })
 }
 

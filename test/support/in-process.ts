@@ -14,6 +14,8 @@ import { type Settings, until } from './stage.js'
 /** The whole server as `compose` wires it, in this process, with one repository `raw` in front of a remote. */
 export interface InProcess {
   readonly url: string
+  /** Where TLS is spoken; empty where it is not. */
+  readonly secureUrl: string
   /** LARDER_DATA */
   readonly data: string
   /** Lines of the log so far (not of the access log). */
@@ -74,9 +76,10 @@ export async function inFront(
     await stop()
     await rm(home, { recursive: true, force: true })
   })
-  const [url = ''] = larder.urls
+  const [url = '', secureUrl = ''] = larder.urls
   return {
     ...client(url),
+    secureUrl,
     data: files.data,
     logs,
     stop,
@@ -88,7 +91,7 @@ export async function inFront(
   }
 }
 
-function client(url: string): Omit<InProcess, 'data' | 'logs' | 'stop' | 'accessLog' | 'reconfigure'> {
+function client(url: string): Omit<InProcess, 'secureUrl' | 'data' | 'logs' | 'stop' | 'accessLog' | 'reconfigure'> {
   const at = (path: string) => `${url}/repository/raw${path}`
   const scrape = async () => (await get(`${url}/metrics`)).body.toString()
   const metric = async (name: string, labels = {}) => sample(await scrape(), name, labels)

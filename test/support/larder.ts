@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -16,6 +16,8 @@ export interface LarderOptions {
   readonly env?: Readonly<Record<string, string>>
   /** A directory to go on with; default: a fresh one. */
   readonly data?: string
+  /** Whom it runs as (user and group id), where that is another than who tests. */
+  readonly user?: number | undefined
 }
 
 export interface Exit {
@@ -37,6 +39,7 @@ export class LarderProcess {
     private readonly home: string,
     readonly data: string,
     private readonly env: Readonly<Record<string, string>>,
+    private readonly user?: number,
   ) {
     this.configFile = join(home, 'repositories.yaml')
     this.accessLogFile = join(home, 'access.log')
@@ -48,6 +51,10 @@ export class LarderProcess {
 
   get httpsUrl(): string {
     return this.#listening('https:')
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0
   }
 
   /** What it wrote to stderr. */
@@ -74,7 +81,10 @@ export class LarderProcess {
       ...(this.env.LARDER_TLS_CERT ? { LARDER_TLS_PORT: '0' } : {}),
       ...this.env,
     }
-    const child = spawn(process.execPath, [main], { cwd: this.home, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [main], {
+      ...{ cwd: this.home, env, stdio: ['ignore', 'pipe', 'pipe'] },
+      ...(this.user !== undefined && { uid: this.user, gid: this.user }),
+    })
     this.#child = child
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#errors += text
@@ -190,7 +200,8 @@ function parsed(text: string): LogLine {
 /** Lays out a directory and a process on it, without starting it. */
 export async function prepareLarder(options: LarderOptions): Promise<LarderProcess> {
   const home = await mkdtemp(join(tmpdir(), 'larder-test-'))
-  const larder = new LarderProcess(home, options.data ?? join(home, 'data'), options.env ?? {})
+  if (options.user !== undefined) await chown(home, options.user, options.user)
+  const larder = new LarderProcess(home, options.data ?? join(home, 'data'), options.env ?? {}, options.user)
   await larder.writeConfig(options.config)
   return larder
 }

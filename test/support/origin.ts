@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { answerOf, type OriginFile, s3ETag } from './origin-answer.js'
+import { type Answer, answerOf, type OriginFile, s3ETag } from './origin-answer.js'
 import { deliver, type Fault, Gate } from './origin-faults.js'
 
 export type { OriginFile } from './origin-answer.js'
@@ -15,6 +15,9 @@ export interface OriginRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
+/** Hears of each request as it comes, of the answer as it is made up, and when nothing more of it will be sent. */
+export type Watch = (request: OriginRequest, fault: Fault) => { answered(answer: Answer): void; over(): void }
+
 interface Plan {
   readonly fault: Fault
   left: number
@@ -25,6 +28,7 @@ export class Origin {
   /** By path, or by path and query where only that very target is meant. */
   readonly files = new Map<string, OriginFile>()
   readonly requests: OriginRequest[] = []
+  watch: Watch = () => ({ answered() {}, over() {} })
   readonly #plans = new Map<string, Plan[]>()
   readonly #sockets = new Set<Socket>()
   readonly #gates = new Set<Gate>()
@@ -111,12 +115,20 @@ export class Origin {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const target = request.url ?? '/'
     const { method = 'GET', rawHeaders, headers } = request
-    this.requests.push({ method, url: target, rawHeaders, headers })
+    const asked = { method, url: target, rawHeaders, headers }
+    this.requests.push(asked)
     const path = target.split('?')[0] ?? target
     const fault = this.#take(target) ?? this.#take(path) ?? this.#take('*') ?? {}
     // Worked out once the fault lets it through: a file may change while its answer is held.
-    const answer = () => answerOf(method, headers, this.files.get(target) ?? this.files.get(path), fault)
-    deliver(request, response, answer, fault).catch(() => response.destroy())
+    const watched = this.watch(asked, fault)
+    const answer = () => {
+      const made = answerOf(method, headers, this.files.get(target) ?? this.files.get(path), fault)
+      watched.answered(made)
+      return made
+    }
+    deliver(request, response, answer, fault)
+      .catch(() => response.destroy())
+      .finally(() => watched.over())
   }
 
   #take(path: string): Fault | undefined {

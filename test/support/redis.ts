@@ -107,7 +107,7 @@ export async function someRedis(): Promise<{ readonly url: string; dispose(): Pr
   return url === undefined ? startRedis() : { url, dispose: async () => {} }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

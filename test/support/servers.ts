@@ -1,8 +1,8 @@
 import { type ExecFileSyncOptions, execFileSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { accessSync, constants, existsSync } from 'node:fs'
+import { delimiter, isAbsolute, join } from 'node:path'
 
-/** A program the tests run, and the Debian package that has it. */
+/** A program the tests run, or another file they need, and the Debian package that has it. */
 const packages = {
   'redis-server': 'redis-server',
   nginx: 'nginx',
@@ -11,12 +11,25 @@ const packages = {
   git: 'git',
   openssl: 'openssl',
   zstd: 'zstd',
+  squid: 'squid',
+  'ceph-mon': 'ceph-mon',
+  'ceph-mgr': 'ceph-mgr',
+  'ceph-osd': 'ceph-osd',
+  radosgw: 'radosgw',
+  ceph: 'ceph-common',
+  promtool: 'prometheus',
+  prometheus: 'prometheus',
+  haproxy: 'haproxy',
+  jq: 'jq',
+  '/usr/lib/nginx/modules/ngx_stream_module.so': 'libnginx-mod-stream',
+  'systemd-analyze': 'systemd',
 } as const
 
 export type Program = keyof typeof packages
 
 /** Where a program is; `undefined` if it isn't. */
 export function find(program: string): string | undefined {
+  if (isAbsolute(program)) return existsSync(program) ? program : undefined
   const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']
   return directories.map((directory) => join(directory, program)).find(isExecutable)
 }
@@ -52,12 +65,16 @@ function install(names: readonly string[]): void {
   const [program, ...prefix] = root ? [apt] : [sudo ?? '', '-n', apt]
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   const options: ExecFileSyncOptions = { env, stdio: ['ignore', 'ignore', 'inherit'], timeout: 240_000 }
-  try {
-    execFileSync(program ?? apt, [...prefix, 'update', '-qq'], options)
-    execFileSync(program ?? apt, [...prefix, 'install', '-y', '-qq', '--no-install-recommends', ...names], options)
-  } catch {
-    // `provide` says what is still missing.
+  const run = (...args: string[]) => {
+    try {
+      execFileSync(program ?? apt, [...prefix, ...args], options)
+    } catch {
+      // `provide` says what is still missing.
+    }
   }
+  run('update', '-qq')
+  // One by one: where a distribution lacks one, the others are to come all the same.
+  for (const name of new Set(names)) run('install', '-y', '-qq', '--no-install-recommends', name)
 }
 
 function isExecutable(file: string): boolean {

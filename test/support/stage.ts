@@ -49,7 +49,7 @@ export async function closeStage({ origin, larder }: Stage): Promise<void> {
 }
 
 /** Resolves when no fill is under way: clients have their last byte before it is published (C7). */
-export function settled({ larder }: Stage): Promise<void> {
+export function settled({ larder }: Pick<Stage, 'larder'>): Promise<void> {
   const idle = async () => /^larder_fills_in_flight 0$/m.test((await get(`${larder.url}/metrics`)).body.toString())
   return until(idle, 'no fill is under way')
 }

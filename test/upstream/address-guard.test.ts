@@ -48,6 +48,11 @@ describe('U5: how far an address reaches', () => {
     ['unique local, first half', 'fc00::1', 'private'],
     ['unique local', 'fdff:ffff::1', 'private'],
     ["Amazon's IPv6 metadata", 'fd00:ec2::254', 'forbidden'],
+    ["Amazon's IPv6 credentials of pods", 'fd00:ec2::23', 'forbidden'],
+    ["Google's IPv6 metadata", 'fd20:ce::254', 'forbidden'],
+    ["beside Google's IPv6 metadata", 'fd20:ce::255', 'private'],
+    ["Oracle's IPv6 metadata", 'fd00:c1::a9fe:a9fe', 'forbidden'],
+    ["Scaleway's IPv6 metadata", 'fd00:42::42', 'forbidden'],
     ['IPv6 link-local', 'fe80::1', 'forbidden'],
     ['IPv6 link-local with a zone', 'fe80::1%eth0', 'forbidden'],
     ['the end of IPv6 link-local', 'febf::1', 'forbidden'],
@@ -95,7 +100,12 @@ describe('U5: what a URL says of its host', () => {
     ['below internal', 'http://vault.corp.internal/', 'private'],
     ['the metadata name of Google', 'http://metadata.google.internal/', 'forbidden'],
     ['the same with a dot', 'http://metadata.google.internal./', 'forbidden'],
-    ['a name that only ends alike', 'http://notlocalhost/', undefined],
+    ["Google's other name", 'http://metadata.goog/', 'forbidden'],
+    ['a name of one label', 'http://vault/', 'private'],
+    ['one with a dot behind it', 'http://vault./', 'private'],
+    ['a service of the cluster', 'http://vault.secrets.svc/', 'private'],
+    ['the same, in full', 'http://vault.secrets.svc.cluster.local/', 'private'],
+    ['a name that only ends alike', 'http://a.notlocalhost/', undefined],
     ['any other name', 'http://example.org/', undefined],
     ['a public literal', 'http://8.8.8.8/', 'public'],
   ])('%s: %s', (_, url, reach) => expect(reachOfHost(new URL(url))).toBe(reach))
@@ -178,6 +188,13 @@ describe('U5: addresses are checked where they are looked up', () => {
       { address: '::1', family: 6 },
     ]
     expect(await resolve(mixed)).toBe('REDIRECT_REFUSED')
+  })
+
+  it('a name that is public first and private later (DNS rebinding) is refused then', async () => {
+    const answers = ['8.8.8.8', '::ffff:10.0.0.1']
+    const lookup = guardedLookup((_host, _options, callback) => callback(null, answers.shift() ?? '', 4), publicTarget)
+    const ask = () => new Promise((done) => lookup('name.test', {}, (error, address) => done(error?.code ?? address)))
+    expect([await ask(), await ask()]).toEqual(['8.8.8.8', 'REDIRECT_REFUSED'])
   })
 
   it('a fault of the resolver stays what it is', async () => {

@@ -52,6 +52,25 @@ describe('U4: how the end of a body is known', () => {
   })
 
   it.each([
+    ['in one piece', (socket: net.Socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello!')],
+    ['before it closes', end('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello!')],
+    [
+      'with the rest of the body',
+      (socket: net.Socket) => {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe')
+        setTimeout(() => socket.write('llo!'), 30)
+      },
+    ],
+  ])('U4: bytes beyond the length are no cut, which would be tried again: %s', async (_, answer) => {
+    const server = await rawServer(answer)
+    const reading = upstream().fetch(request(server.url)).then(text)
+    await expect(reading).rejects.toMatchObject({
+      code: 'UPSTREAM_INVALID',
+      message: expect.stringContaining('more than the 5 bytes'),
+    })
+  })
+
+  it.each([
     ['two lengths', 'Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello'],
     ['two lengths in one field', 'Content-Length: 5, 6\r\n\r\nhello'],
     ['a length that is none', 'Content-Length: five\r\n\r\nhello'],
@@ -79,7 +98,7 @@ describe('U4: how the end of a body is known', () => {
 describe('U4: the bytes are counted, whatever the parser says', () => {
   it.each([
     ['fewer than promised', 'hell', true, 'UPSTREAM_CUT'],
-    ['more than promised', 'hello!', true, 'UPSTREAM_CUT'],
+    ['more than promised', 'hello!', true, 'UPSTREAM_INVALID'],
     ['as many as promised', 'hello', true, 'hello'],
     ['as many, but the parser has not seen the end', 'hello', false, 'UPSTREAM_CUT'],
   ])('%s', async (_, sent, complete, expected) => {

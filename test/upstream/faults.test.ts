@@ -120,6 +120,8 @@ describe('errors are told apart by their code', () => {
     ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UPSTREAM_TLS'],
     ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', 'UPSTREAM_TLS'],
     ['EPROTO', 'UPSTREAM_TLS'],
+    ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'UPSTREAM_TLS'],
+    ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', 'UPSTREAM_TLS'],
     ['HPE_INVALID_CONSTANT', 'UPSTREAM_INVALID'],
     ['HPE_HEADER_OVERFLOW', 'UPSTREAM_INVALID'],
     ['ETIMEDOUT', 'UPSTREAM_TIMEOUT'],
@@ -177,6 +179,16 @@ describe('an abort', () => {
     })()
     await expect(reading).rejects.toBe(reason)
   })
+
+  it.each(['200 OK\r\nContent-Length: 0', '204 No Content', '304 Not Modified'])(
+    'leaves nothing listening on the signal where there is no body: %j',
+    async (head) => {
+      const { signal } = new AbortController()
+      const server = await rawServer(`HTTP/1.1 ${head}\r\n\r\n`)
+      await bytes(await upstream().fetch(request(server.url, { signal })))
+      expect(getEventListeners(signal, 'abort')).toEqual([])
+    },
+  )
 
   it('leaves nothing listening on the signal after the body', async () => {
     const { signal } = new AbortController()

@@ -30,13 +30,13 @@ describe('C8: redirects over real connections', () => {
     expect([server.heads.length, server.connections()]).toEqual([4, 2])
   })
 
-  it('U5: connections made to configured remotes serve no redirect', async () => {
-    const server = await rawServer(hello, hello, redirectTo('/b'), hello)
-    const driver = upstream()
-    const both = await Promise.all([driver.fetch(request(server.url)), driver.fetch(request(server.url))])
-    for (const response of both) await text(response)
+  it('U5: connections made to a configured remote serve no redirect from elsewhere', async () => {
+    const server = await rawServer(hello)
+    const other = await rawServer(redirectTo(server.url))
+    const driver = upstream({ configuredRemotes: () => [server.url, other.url] })
     await text(await driver.fetch(request(server.url)))
-    expect(server.connections()).toBe(3)
+    await text(await driver.fetch(request(other.url)))
+    expect([server.heads.length, server.connections()]).toEqual([2, 2])
   })
 
   it('a loop ends at the limit', async () => {
@@ -146,6 +146,38 @@ describe('U5: from a public host', () => {
     const { target, options, remote } = await fromPublic(location)
     await expect(upstream(options).fetch(request(remote))).rejects.toMatchObject(refusal)
     expect(target.connections()).toBe(0)
+  })
+
+  it.each([
+    'http://[::1]/',
+    'http://[::ffff:127.0.0.1]/',
+    'http://[::ffff:7f00:1]/',
+    'http://[::127.0.0.1]/',
+    'http://0.0.0.0/',
+    'http://[::]/',
+    'http://169.254.169.254/latest/meta-data/',
+    'http://[fd00:ec2::254]/',
+    'http://[::ffff:169.254.169.254]/',
+    'http://[fe80::1]/',
+    'http://2130706433/',
+    'http://0x7f000001/',
+    'http://0177.0.0.1/',
+    'http://127.1/',
+    'http://127.0.0.1./',
+    'http://localhost./',
+    'http://LOCALHOST/',
+    'http://x.localhost/',
+    'http://metadata.google.internal./',
+    'http://[64:ff9b::127.0.0.1]/',
+    'http://[64:ff9b::a00:1]/',
+    'http://[2002:7f00:1::]/',
+    'http://[2002:a9fe:a9fe::1]/',
+    'http://me@127.0.0.1/',
+    '//127.0.0.1/',
+  ])('a redirect to %s is refused, and no name is asked for', async (location) => {
+    const { asked, options, remote } = await fromPublic(() => location)
+    await expect(upstream(options).fetch(request(remote))).rejects.toMatchObject(refusal)
+    expect(asked).toEqual([])
   })
 
   it.each([

@@ -7,8 +7,8 @@ beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 /** A request whose events the test makes; nothing is connected. */
-function watched() {
-  const request = new ClientRequest({ createConnection: () => new Socket() })
+function watched(host = 'name.test') {
+  const request = new ClientRequest({ host, createConnection: () => new Socket() })
   const socket = Object.assign(new Socket(), { connecting: true })
   const expired = vi.fn()
   watchPhases(request, { connect: 100, headers: 1_000, stall: 1 }, expired)
@@ -43,6 +43,13 @@ it.each([
   expect(expired).not.toHaveBeenCalled()
   vi.advanceTimersByTime(1)
   expect(expired.mock.calls).toEqual([[phase]])
+})
+
+it.each(['127.0.0.1', '::1'])('no name is looked up for %s: its connection is waited for', (address) => {
+  const { request, socket, expired } = watched(address)
+  request.emit('socket', socket)
+  vi.advanceTimersByTime(100)
+  expect(expired.mock.calls).toEqual([['the connection']])
 })
 
 it.each(['response', 'close'])('nothing expires after %s, even when a late event comes', (event) => {

@@ -1,4 +1,5 @@
 import { createServer } from 'node:net'
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import {
   forwardProxy,
@@ -70,11 +71,58 @@ describe('U6: through an egress proxy', () => {
     expect(proxy.seen).toEqual([])
   })
 
-  it('a proxy that refuses the tunnel makes the remote unreachable', async () => {
-    const proxy = await forwardProxy(await rawServer(hello), 407)
-    const egress = { httpsProxy: proxy.url, noProxy: [] }
-    await expect(upstream({ egress }).fetch(request('https://remote.test'))).rejects.toMatchObject({
+  it.each([
+    ['403: its rules', 403, 'UPSTREAM_UNREACHABLE', 'refuses the tunnel: 403'],
+    ['401: the same, as tinyproxy has it', 401, 'UPSTREAM_UNAUTHORIZED', 'does not accept the credentials'],
+    ['407: our credentials', 407, 'UPSTREAM_UNAUTHORIZED', 'does not accept the credentials'],
+  ])('a proxy that refuses the tunnel is named: %s', async (_, status, code, said) => {
+    const proxy = await forwardProxy(await rawServer(hello), { connectStatus: status })
+    const egress = { httpsProxy: proxy.url.replace('//', '//me:secret@'), noProxy: [] }
+    const fault = await upstream({ egress })
+      .fetch(request('https://remote.test'))
+      .catch((error) => error)
+    expect(fault).toMatchObject({ code, message: expect.stringContaining(`127.0.0.1:${proxy.port} ${said}`) })
+    expect(inspect(fault, { depth: 20, showHidden: true })).not.toContain('secret')
+  })
+
+  it("a plain request's 407 is the proxy's, which is named", async () => {
+    const proxy = await rawServer('HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n')
+    const egress = { httpProxy: proxy.url, noProxy: [] }
+    await expect(upstream({ egress }).fetch(request('http://remote.test'))).rejects.toMatchObject({
+      code: 'UPSTREAM_UNAUTHORIZED',
+      message: expect.stringContaining(`egress proxy 127.0.0.1:${proxy.port}`),
+    })
+  })
+
+  it.each(['http', 'https'])('a proxy that is not there is named: %s', async (scheme) => {
+    const server = createServer()
+    const { url, port } = await listen(server)
+    await new Promise((resolve) => server.close(resolve))
+    const egress = { httpProxy: url, httpsProxy: url, noProxy: [] }
+    await expect(upstream({ egress }).fetch(request(`${scheme}://remote.test`))).rejects.toMatchObject({
       code: 'UPSTREAM_UNREACHABLE',
+      message: expect.stringContaining(`egress proxy 127.0.0.1:${port}`),
+    })
+  })
+
+  it.each(['http', 'https'])('a proxy that is itself spoken to by TLS, on the way to %s', async (scheme) => {
+    const identity = selfSigned('127.0.0.1')
+    const remoteIdentity = selfSigned('remote.test')
+    const remote = scheme === 'http' ? await rawServer(hello) : await rawTlsServer(remoteIdentity, hello)
+    const { url, seen } = await forwardProxy(remote, { identity })
+    const proxy = url.replace('http:', 'https:').replace('//', '//me:pw@')
+    const egress = { httpProxy: proxy, httpsProxy: proxy, noProxy: [] }
+    const driver = upstream({ egress, ca: [identity.cert, remoteIdentity.cert] })
+    expect(await text(await driver.fetch(request(`${scheme}://remote.test`)))).toBe('hello')
+    expect(seen).toMatchObject([{ authorization: 'Basic bWU6cHc=' }])
+  })
+
+  it('the certificate of such a proxy is checked, and its fault named as its own', async () => {
+    const { url } = await forwardProxy(await rawServer(hello), { identity: selfSigned('127.0.0.1') })
+    const egress = { httpsProxy: url.replace('http:', 'https:'), noProxy: [] }
+    await expect(upstream({ egress }).fetch(request('https://remote.test'))).rejects.toMatchObject({
+      code: 'UPSTREAM_TLS',
+      message: expect.stringMatching(/^the egress proxy 127\.0\.0\.1:\d+: its certificate is self-signed/),
     })
   })
 

@@ -3,7 +3,7 @@ import { firstHop, followRedirects, nextHop } from '../../src/upstream/redirects
 
 const from = (url: string, headers: readonly string[] = []) => {
   const { origin, pathname, search } = new URL(url)
-  return { origin: new URL(origin), path: pathname + search, headers }
+  return { origin: new URL(origin), path: pathname + search, headers, own: true }
 }
 
 describe('C10: the first hop is the remote and the target, as written', () => {
@@ -15,7 +15,7 @@ describe('C10: the first hop is the remote and the target, as written', () => {
     ['only a query', 'http://h.test', '?a=b', 'http://h.test/', '/?a=b'],
   ])('%s', (_, remote, target, origin, path) => {
     const hop = firstHop(remote, target, ['A', 'b'])
-    expect({ ...hop, origin: hop.origin.href }).toEqual({ origin, path, headers: ['A', 'b'] })
+    expect({ ...hop, origin: hop.origin.href }).toEqual({ origin, path, headers: ['A', 'b'], own: true })
   })
 })
 
@@ -75,12 +75,16 @@ describe('U5: what a redirect carries along', () => {
     ['down to http', 'http://h.test/b', [...kept, ...validators]],
     ['down to http on the same port', 'http://h.test:443/b', [...kept, ...validators]],
   ])('to %s', (_, location, headers) => {
-    expect(nextHop(from('https://h.test/a', all), ['Location', location]).headers).toEqual(headers)
+    const next = nextHop(from('https://h.test/a', all), ['Location', location])
+    expect([next.headers, next.own]).toEqual([headers, headers === all])
   })
 
-  it('does not get credentials back by returning', () => {
+  it('credentials are not got back, neither there nor by returning', () => {
     const away = nextHop(from('https://h.test/a', all), ['Location', 'https://other.test/b'])
-    expect(nextHop(away, ['Location', 'https://h.test/c']).headers).toEqual([...kept, ...validators])
+    for (const location of ['https://other.test/c', 'https://h.test/c']) {
+      const next = nextHop(away, ['Location', location])
+      expect([next.headers, next.own]).toEqual([[...kept, ...validators], false])
+    }
   })
 })
 

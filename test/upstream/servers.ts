@@ -1,18 +1,20 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
+import https from 'node:https'
 import net, { type AddressInfo, type LookupFunction } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import { onTestFinished } from 'vitest'
-import type { UpstreamPolicy } from '../../src/caching/repository.js'
+import { plainAccess, type RemoteAccess, type UpstreamPolicy } from '../../src/caching/repository.js'
 import { createGotUpstream, type GotUpstreamOptions } from '../../src/upstream/got-upstream.js'
 import type { Upstream, UpstreamRequest, UpstreamResponse } from '../../src/upstream/upstream.js'
 
 export const policy: UpstreamPolicy = {
   timeout: { connect: 5_000, headers: 5_000, stall: 5_000 },
   retry: { attempts: 1, budget: 0, resumes: 0 },
+  breaker: { failures: 5, openFor: 15_000, maxOpenFor: 300_000 },
   maxRedirects: 5,
   redirects: { allow: [] },
 }
@@ -35,7 +37,7 @@ export async function rawServer(...answers: [Answer, ...Answer[]]): Promise<RawS
   return serveRaw(net.createServer(), 'connection', answers)
 }
 
-export async function rawTlsServer(identity: Identity, ...answers: [Answer, ...Answer[]]): Promise<RawServer> {
+export async function rawTlsServer(identity: tls.TlsOptions, ...answers: [Answer, ...Answer[]]): Promise<RawServer> {
   const server = tls.createServer(identity)
   const listening = await serveRaw(server, 'secureConnection', answers)
   return { ...listening, url: listening.url.replace('http:', 'https:') }
@@ -82,9 +84,13 @@ export interface ForwardProxy extends Listening {
 }
 
 /** A small HTTP proxy: CONNECT tunnels and absolute-form requests, all of them to `target`, whatever host they name. */
-export async function forwardProxy(target: Listening, connectStatus = 200): Promise<ForwardProxy> {
+export async function forwardProxy(
+  target: Listening,
+  { connectStatus = 200, identity }: { connectStatus?: number; identity?: Identity } = {},
+): Promise<ForwardProxy> {
   const seen: ForwardProxy['seen'] = []
-  const server = http.createServer((request, response) => {
+  const server = identity === undefined ? http.createServer() : https.createServer(identity)
+  server.on('request', (request: http.IncomingMessage, response: http.ServerResponse) => {
     seen.push({ line: `${request.method} ${request.url}`, authorization: request.headers['proxy-authorization'] })
     const path = request.url?.replace(/^http:\/\/[^/]*/, '')
     const onward = http.request({ host: '127.0.0.1', port: target.port, path, method: request.method ?? 'GET' })
@@ -94,7 +100,7 @@ export async function forwardProxy(target: Listening, connectStatus = 200): Prom
     })
     onward.end()
   })
-  server.on('connect', (request, socket: net.Socket) => {
+  server.on('connect', (request: http.IncomingMessage, socket: net.Socket) => {
     seen.push({ line: `CONNECT ${request.url}`, authorization: request.headers['proxy-authorization'] })
     socket.on('error', () => {})
     if (connectStatus !== 200) {
@@ -117,9 +123,11 @@ export function upstream(options: Partial<GotUpstreamOptions> = {}): Upstream {
   return driver
 }
 
-export const request = (remote: string, more: Partial<UpstreamRequest> = {}): UpstreamRequest => ({
+type Wanted = Partial<UpstreamRequest> & { readonly access?: Partial<RemoteAccess> }
+
+export const request = (url: string, { access, ...more }: Wanted = {}): UpstreamRequest => ({
   method: 'GET',
-  remote,
+  remote: { url, access: { ...plainAccess, ...access } },
   target: '/',
   headers: [],
   policy,

@@ -1,9 +1,11 @@
 import fs from 'node:fs'
-import { mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, opendir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Digest } from '../../caching/record.js'
-import type { BlobStore, OpenBody } from '../blob-store.js'
+import { LarderError } from '../../errors.js'
+import type { BlobStore, OpenBody, Unusable } from '../blob-store.js'
 import { Descriptor } from '../descriptor.js'
+import type { WriteGate } from '../write-gate.js'
 
 /*
  * <directory>/
@@ -13,7 +15,8 @@ import { Descriptor } from '../descriptor.js'
 
 const blobName = /^[0-9a-f]{64}$/
 
-export async function openDiskBlobStore(directory: string): Promise<BlobStore> {
+/** Tells `disk` of what could not be written. */
+export async function openDiskBlobStore(directory: string, disk?: Pick<WriteGate, 'failed'>): Promise<BlobStore> {
   const root = join(directory, 'sha256')
   await mkdir(root, { recursive: true })
   const pathOf = (digest: Digest) => {
@@ -40,14 +43,16 @@ export async function openDiskBlobStore(directory: string): Promise<BlobStore> {
         await inTurn(digest, () => moveDurably(file, pathOf(digest)))
       } catch (error) {
         release(digest)
-        throw error
+        disk?.failed(error)
+        throw new LarderError('STORE_FAULT', 'cannot store a blob', { cause: error })
       }
     },
 
     hold: (digest, size) =>
       inTurn(digest, async () => {
-        const present = await stat(pathOf(digest)).catch(absent)
-        if (present?.size !== size) return false
+        const blob = await openBlob(pathOf(digest), size)
+        if (typeof blob === 'string') return false
+        blob.close()
         retain(digest)
         return true
       }),
@@ -59,7 +64,7 @@ export async function openDiskBlobStore(directory: string): Promise<BlobStore> {
     delete: (digest, stillNeeded) =>
       inTurn(digest, async () => {
         if (holds.has(digest) || stillNeeded()) return false
-        await rm(pathOf(digest), { force: true })
+        await rm(pathOf(digest), { force: true, recursive: true })
         return true
       }),
 
@@ -75,16 +80,31 @@ export async function openDiskBlobStore(directory: string): Promise<BlobStore> {
   }
 }
 
-/** File first, then its name, then the directory that holds the name (D2). A blob already here stays if its size is right. */
+/** File first, then its name, then the directory that holds the name (D2). */
 async function moveDurably(file: string, to: string): Promise<void> {
-  const [staged, present] = await Promise.all([stat(file), stat(to).catch(absent)])
-  if (present?.size === staged.size) return rm(file)
   await sync(file)
   const shard = dirname(to)
-  const isNew = (await mkdir(shard, { recursive: true })) !== undefined
-  await rename(file, to)
+  const isNew = await made(shard)
+  await rename(file, to).catch(async (error: NodeJS.ErrnoException) => {
+    // A directory in its place is damage like any other.
+    if (error.code !== 'EISDIR') throw error
+    await rm(to, { recursive: true })
+    await rename(file, to)
+  })
   await sync(shard)
   if (isNew) await sync(dirname(shard))
+}
+
+/** Whether it had to be made. Node's recursive `mkdir` calls every fault of the disk ENOENT: it is for what is really gone. */
+function made(directory: string): Promise<boolean> {
+  return mkdir(directory).then(
+    () => true,
+    async (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') return false
+      if (error.code !== 'ENOENT') throw error
+      return (await mkdir(directory, { recursive: true })) !== undefined
+    },
+  )
 }
 
 async function sync(path: string): Promise<void> {
@@ -96,15 +116,20 @@ async function sync(path: string): Promise<void> {
   }
 }
 
-function openBlob(path: string, size: number): Promise<OpenBody | undefined> {
+/** Says nothing of the blob: this process has too much open. */
+const ownFaults: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
+
+function openBlob(path: string, size: number): Promise<OpenBody | Unusable> {
   return new Promise((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException) =>
+      ownFaults.has(error.code) ? reject(error) : resolve(error.code === 'ENOENT' ? 'gone' : 'unreadable')
     fs.open(path, 'r', (error, fd) => {
-      if (error) return error.code === 'ENOENT' ? resolve(undefined) : reject(error)
+      if (error) return failed(error)
       const descriptor = new Descriptor(fd)
       fs.fstat(fd, (fault, stats) => {
-        if (fault || stats.size !== size) {
+        if (fault || !stats.isFile() || stats.size !== size) {
           descriptor.release()
-          return fault ? reject(fault) : resolve(undefined)
+          return fault ? failed(fault) : resolve(stats.isFile() ? 'size' : 'unreadable')
         }
         resolve({
           read: (into, position) => descriptor.read(into, position, into.length),
@@ -121,11 +146,6 @@ function once(action: () => void): () => void {
     if (!done) action()
     done = true
   }
-}
-
-const absent = (error: NodeJS.ErrnoException) => {
-  if (error.code === 'ENOENT') return undefined
-  throw error
 }
 
 /** Runs the actions on one digest one after another, so that a removal can't meet a put half way (D7). */

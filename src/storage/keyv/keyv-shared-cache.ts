@@ -10,10 +10,18 @@ import type { SharedCache } from '../shared-cache.js'
 /*
  * larder:v1:record:<storage key>   {"value":"<the encoded record, base64>","expires":<ms>}   through keyv
  * larder:v1:body:<digest>          the bytes                                                 through the raw client
- * Both expire by themselves: what is asked for is shared again.
+ * larder:v1:lease:<name>           its owner                                                 through the raw client
+ * All expire by themselves: what is asked for is shared again.
  */
 const recordKey = (key: string) => `larder:v1:record:${storageKey(key)}`
 const bodyKey = (digest: Digest) => `larder:v1:body:${digest}`
+const leaseKey = (name: string) => `larder:v1:lease:${name}`
+
+/** Each in one step: between a look and a change the lease might pass on to another. */
+const claimScript = `if redis.call('set', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
+if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('pexpire', KEYS[1], ARGV[2])`
+const yieldScript = `if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end`
 
 const timeToLive = 24 * 3600 * 1000
 
@@ -102,18 +110,27 @@ export function connectKeyvSharedCache({ url, deadline, log }: KeyvSharedCacheOp
       return ((await ask(() => binary.get(bodyKey(digest)))) as Buffer | null | undefined) ?? undefined
     },
 
-    share(record, bodies) {
+    async share(record, bodies) {
       const shareBodies = [...bodies].map(([digest, bytes]) =>
         write(() => client.set(bodyKey(digest), Buffer.from(bytes), { PX: timeToLive })),
       )
       // A record counts only with its body at hand, so bodies go first.
-      void Promise.all(shareBodies).then(() =>
-        write(() => records.set(recordKey(record.key), encode(record), timeToLive)),
-      )
+      await Promise.all(shareBodies)
+      await write(() => records.set(recordKey(record.key), encode(record), timeToLive))
     },
 
     forget(key) {
       void write(() => records.delete(recordKey(key)))
+    },
+
+    async claim(name, owner, milliseconds) {
+      const lease = { keys: [leaseKey(name)], arguments: [owner, String(milliseconds)] }
+      const answer = await ask(() => client.eval(claimScript, lease))
+      return answer === undefined ? undefined : answer === 1
+    },
+
+    async yield(name, owner) {
+      await ask(() => client.eval(yieldScript, { keys: [leaseKey(name)], arguments: [owner] }))
     },
 
     get healthy() {

@@ -39,6 +39,7 @@ describe('a new directory', () => {
     const file = join(directory, 'deep', 'down', 'store')
     expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ format: 1, id: data.id })
     expect((await stat(file)).mode & 0o777).toBe(0o600)
+    expect((await stat(join(directory, 'deep', 'down'))).mode & 0o777).toBe(0o700)
     expect((await readdir(join(directory, 'deep', 'down'))).sort()).toEqual(['lock', 'store'])
   })
 

@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Digest } from '../../../src/caching/record.js'
@@ -24,7 +24,11 @@ async function diskDriver(): Promise<BlobStoreDriver> {
       await writeFile(file, bytes)
       return file
     },
-    damage: (digest, bytes) => writeFile(fileOf(path, digest), bytes),
+    async damage(digest, bytes) {
+      if (bytes !== 'unreadable') return writeFile(fileOf(path, digest), bytes)
+      await rm(fileOf(path, digest))
+      await mkdir(join(fileOf(path, digest), 'within'), { recursive: true })
+    },
     leftovers: async () => [...openUnder(path), ...(await readdir(staging))],
     dispose: remove,
   }
@@ -44,6 +48,15 @@ describe('disk blob store', () => {
     const second = await openDiskBlobStore(join(path, 'blobs'))
     expect(await collect(second.list())).toEqual([digest])
     expect(await second.hold(digest, bytes.length)).toBe(true)
+  })
+
+  it('D4: a directory in a blob’s place is no blob, whatever its size', async () => {
+    const { path, remove } = await workDirectory()
+    onTestFinished(remove)
+    const store = await openDiskBlobStore(join(path, 'blobs'))
+    const digest = digestOf(noise(8))
+    await mkdir(fileOf(path, digest), { recursive: true })
+    expect(await store.open(digest, (await stat(fileOf(path, digest))).size)).toBe('unreadable')
   })
 
   it('D7: what is not named like a blob is not listed, so never swept', async () => {

@@ -1,0 +1,41 @@
+import type { Settings } from './config/environment.js'
+import { loadTokens, madeAdminToken, makeAdminToken } from './config/tokens.js'
+import { createTokenSet, type Tokens } from './http/auth.js'
+import type { Logger } from './log.js'
+
+export interface Credentials {
+  /** Those in force. */
+  current(): Tokens
+  /** Reads the files anew. Throws `ConfigError` and keeps the old ones where they are bad. */
+  reload(): Promise<void>
+}
+
+type CredentialSettings = Pick<Settings, 'readTokensFile' | 'adminTokenFile' | 'dataDirectory'>
+
+/** The tokens of O5, and an administrator's that is made where none is configured. Throws `ConfigError`. */
+export async function openCredentials(settings: CredentialSettings, log: Logger): Promise<Credentials> {
+  const load = async (): Promise<Tokens> => ({
+    reading: settings.readTokensFile === undefined ? undefined : createTokenSet(loadTokens(settings.readTokensFile)),
+    admin: createTokenSet(await adminTokens(settings, log)),
+  })
+  let tokens = await load()
+  return {
+    current: () => tokens,
+    async reload() {
+      tokens = await load()
+    },
+  }
+}
+
+async function adminTokens({ adminTokenFile, dataDirectory }: CredentialSettings, log: Logger) {
+  if (adminTokenFile !== undefined) return loadTokens(adminTokenFile)
+  const file = madeAdminToken(dataDirectory)
+  try {
+    if (await makeAdminToken(file)) log.info({ file }, 'no admin token is configured: one was made')
+  } catch (error) {
+    // A full disk must not stop what is stored from being served (K7).
+    log.error({ err: error, file }, 'cannot make an admin token; nobody can administer until a reload makes one')
+    return []
+  }
+  return loadTokens(file)
+}

@@ -1,0 +1,136 @@
+import { cacheKey } from '../caching/cache-key.js'
+import type { StoredRecord } from '../caching/record.js'
+import { type Selection, selectionPrefix, selects } from '../caching/selection.js'
+import type { Metrics } from '../metrics.js'
+import type { Update } from './changes.js'
+import { openPurges, type Purge } from './purges.js'
+import type { RecordStore } from './record-store.js'
+import { inBatches, unhurried } from './unhurried.js'
+
+export interface PurgeOptions {
+  /** What is stored stays, and is validated before its next use. */
+  readonly soft: boolean
+}
+
+/** What was found and dealt with. */
+export interface Purged {
+  readonly records: number
+  /** Bytes of their bodies. */
+  readonly bytes: number
+}
+
+export interface PurgingOptions {
+  readonly records: RecordStore
+  readonly update: Update
+  /** Shows a record to replicas; resolves when that was tried. */
+  readonly share: (record: StoredRecord) => Promise<void>
+  readonly metrics: Metrics
+  /** Ends whatever is under way; what is left of a purge is carried out after the next start. */
+  readonly signal: AbortSignal
+}
+
+export interface Purging {
+  /** Resolves when it is durable and carried out. Throws `PATH_INVALID` for a glob that isn't one. */
+  purge(selection: Selection, options: PurgeOptions): Promise<Purged>
+  /** Hears of each purge, with what it means, once nothing that begins from then on falls under it. */
+  onPurge(listener: (means: (key: string) => boolean) => void): void
+  /** The version of the last purge that means the key, 0 if none does: its record's, or one of many keys. */
+  epochOf(key: string, record: StoredRecord | undefined): number
+  /** Carries out what a crash cut short. */
+  resume(): Promise<void>
+  /** Forgets purges of epochs before `epoch`, tombstones included; returns how many. `forget` hears of each key. */
+  prune(epoch: number, forget: (key: string) => void): Promise<number>
+}
+
+/** Records purged in one go: one commit for all, and nobody waits for long meanwhile. */
+const purgedAtOnce = 64
+
+/** Tombstones pruned in one go. */
+const prunedAtOnce = 128
+
+export function createPurging({ records, update, share, metrics, signal }: PurgingOptions): Purging {
+  const purges = openPurges(records)
+  const listeners: ((means: (key: string) => boolean) => void)[] = []
+  const tell = (means: (key: string) => boolean) => {
+    for (const listener of listeners) listener(means)
+  }
+
+  /** Returns what was there, or `undefined` where nothing was, or nothing from before the purge. */
+  const purgeOne = async (key: string, epoch: number, soft: boolean): Promise<StoredRecord | undefined> => {
+    let before: StoredRecord | undefined
+    const after = await update(key, (current) => {
+      before = current
+      return current && current.epoch >= epoch ? undefined : purged(key, current, epoch, soft)
+    })
+    if (!after) return undefined
+    purges.reached(after.epoch)
+    await share(after)
+    return before
+  }
+
+  const count = (found: readonly (StoredRecord | undefined)[]): Purged => {
+    const stored = found.filter((record) => record !== undefined && record.variants.length > 0)
+    const bodies = stored.flatMap((record) => record?.variants.map(({ body }) => body.size) ?? [])
+    return { records: stored.length, bytes: bodies.reduce((sum, size) => sum + size, 0) }
+  }
+
+  /** The keys that are meant, of all that is stored. */
+  async function* keysOf(selection: Selection, means: (key: string) => boolean) {
+    for await (const { key } of unhurried(records.list(selectionPrefix(selection)), signal)) if (means(key)) yield key
+  }
+
+  const carryOut = async ({ selection, epoch, soft }: Purge): Promise<Purged> => {
+    const means = selects(selection)
+    let total: Purged = { records: 0, bytes: 0 }
+    for await (const batch of inBatches(keysOf(selection, means), purgedAtOnce, signal)) {
+      const { records: more, bytes } = count(await Promise.all(batch.map((key) => purgeOne(key, epoch, soft))))
+      metrics.purged.inc({ repository: selection.repository }, more)
+      total = { records: total.records + more, bytes: total.bytes + bytes }
+    }
+    return total
+  }
+
+  const purgePath = async (selection: Selection, soft: boolean): Promise<Purged> => {
+    const key = cacheKey(selection.repository, `/${selection.pattern}`)
+    purges.reached((await records.get(key))?.epoch ?? 0)
+    const done = count([await purgeOne(key, purges.nextEpoch(), soft)])
+    metrics.purged.inc({ repository: selection.repository }, done.records)
+    tell(selects(selection))
+    return done
+  }
+
+  return {
+    async purge(selection, { soft }) {
+      if (selection.by === 'path') return purgePath(selection, soft)
+      const purge = await purges.begin(selection, soft)
+      tell(selects(selection))
+      const done = await carryOut(purge)
+      await purges.finish(purge)
+      return done
+    },
+    onPurge: (listener) => void listeners.push(listener),
+    epochOf: (key, record) => Math.max(record?.epoch ?? 0, purges.epochOf(key)),
+    async resume() {
+      for (const purge of purges.unfinished()) {
+        await carryOut(purge)
+        await purges.finish(purge)
+      }
+    },
+    async prune(epoch, forget) {
+      let pruned = await purges.prune(epoch)
+      for (;;) {
+        const keys = await records.prune(epoch, prunedAtOnce)
+        for (const key of keys) forget(key)
+        pruned += keys.length
+        if (keys.length < prunedAtOnce) return pruned
+      }
+    },
+  }
+}
+
+/** A key without a record gets its tombstone too: a fill of it may be under way. */
+function purged(key: string, current: StoredRecord | undefined, epoch: number, soft: boolean): StoredRecord {
+  const version = Math.max((current?.version ?? 0) + 1, epoch)
+  const marked = soft ? current?.variants.map((variant) => ({ ...variant, invalidated: true as const })) : undefined
+  return { key, remote: current?.remote ?? '', version, epoch: version, variants: marked ?? [] }
+}

@@ -1,0 +1,17 @@
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+
+export interface Identity {
+  /** Paths of PEM files. */
+  readonly cert: string
+  readonly key: string
+}
+
+/** Makes a self-signed certificate and its key, both named `name`, in `directory`. */
+export function makeIdentity(directory: string, name: string): Identity {
+  const cert = join(directory, `${name}.pem`)
+  const key = join(directory, `${name}.key`)
+  const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1']
+  execFileSync('openssl', [...request, '-subj', `/CN=${name}`, '-out', cert, '-keyout', key], { stdio: 'ignore' })
+  return { cert, key }
+}
