@@ -36,6 +36,7 @@ export type ErrorCode =
   | 'NO_ROOM'
   | 'NOT_STORED'
   | 'NOTHING_LISTED'
+  | 'ARCHIVE_INVALID'
   | 'DATA_DIRECTORY_UNUSABLE'
   | 'SHUTTING_DOWN'
   | 'INTERNAL'

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
 import { runCommand } from './cli/program.js'
 import type { Terminal } from './cli/terminal.js'
 
@@ -20,6 +21,8 @@ function processTerminal(): Terminal {
     err: (text) => void stderr.write(text),
     env,
     input: () => text(stdin),
+    bytesIn: stdin.isTTY ? undefined : stdin,
+    bytesOut: stdout.isTTY ? undefined : (bytes) => pipeline(bytes, stdout, { end: false }),
     interactive: stderr.isTTY === true,
     onInterrupt(listener) {
       process.on('SIGINT', listener)

@@ -7,9 +7,13 @@ import type { Metrics } from '../metrics.js'
 import type { Availability } from '../proxy/availability.js'
 import type { WarmOrder } from '../warming/order.js'
 import { type AdministeredStore, artifactState, type Listing, listArtifacts } from './catalogue.js'
+import { type ExplainDeps, explain } from './explain.js'
+import type { Explanation } from './explain-views.js'
+import { exported } from './export.js'
+import { imported } from './import.js'
 import { statistics } from './statistics.js'
 import type { Tasks } from './tasks.js'
-import type { ArtifactPage, ArtifactState, Removed, RepositoryState, Statistics, Task } from './views.js'
+import type { ArtifactPage, ArtifactState, ImportReport, Removed, RepositoryState, Statistics, Task } from './views.js'
 import type { WarmJobs } from './warm-jobs.js'
 import type { WarmReport } from './warm-views.js'
 import { gc, verification } from './work.js'
@@ -32,6 +36,8 @@ export interface Administration {
   repositories(): readonly RepositoryState[]
   list(listing: Listing): Promise<ArtifactPage>
   artifact(repository: string, path: string): Promise<ArtifactState>
+  /** Of `<repository>/<path>`, or of a URL here or at a remote: what is known, and what a GET would come to. */
+  explain(words: string): Promise<Explanation>
   /** `soft`: what is stored stays, and is validated before its next use. */
   purge(designation: Designation, soft: boolean): Promise<Removed>
   pin(designation: Designation): Promise<void>
@@ -41,6 +47,14 @@ export interface Administration {
   block(repository: string, blocked: boolean): RepositoryState
   resetBreaker(repository: string): RepositoryState
   statistics(): Promise<Statistics>
+  /** An archive of what is stored, or of a part of it; made as it is read. */
+  export(part: {
+    readonly repository?: string | undefined
+    readonly prefix?: string | undefined
+    readonly glob?: string | undefined
+  }): AsyncGenerator<Uint8Array, void, void>
+  /** Throws `ARCHIVE_INVALID`, `NO_ROOM`; what was whole before that stays. `force`: replaces what is stored newer, too. */
+  import(archive: AsyncIterable<Uint8Array>, force: boolean): Promise<ImportReport>
   tasks(): readonly Task[]
   task(id: string): Task
   startTask(order: TaskOrder): Task
@@ -58,6 +72,7 @@ export interface AdministrationDeps {
   readonly repositories: () => readonly Repository[]
   readonly find: (nameOrAlias: string) => Repository | undefined
   readonly store: AdministeredStore
+  readonly foresee: ExplainDeps['foresee']
   readonly availability: Pick<Availability, 'remotes' | 'reset' | 'isBlocked' | 'block'>
   readonly tasks: Tasks
   readonly warmJobs: WarmJobs
@@ -101,6 +116,7 @@ export function createAdministration(deps: AdministrationDeps): Administration {
       const repository = find(nameOrAlias)
       return artifactState(store, repository, targetOf(repository, path))
     },
+    explain: (words) => explain({ ...deps, state }, words),
     purge: (designation, soft) => store.purge(select(find, designation), { soft }),
     pin: (designation) => store.pin(select(find, designation)),
     unpin: (designation) => store.unpin(select(find, designation)),
@@ -120,6 +136,15 @@ export function createAdministration(deps: AdministrationDeps): Administration {
       const names = deps.repositories().map(({ name }) => name)
       return { since, repositories: await statistics(deps.metrics, names) }
     },
+    export({ repository, prefix, glob }) {
+      const repositories = repository === undefined ? deps.repositories() : [find(repository)]
+      const narrowed = {
+        prefix: prefix && withoutLeadingSlash(prefix),
+        glob: glob === undefined ? undefined : globOf(glob),
+      }
+      return exported(store, { repositories, ...narrowed })
+    },
+    import: (archive, force) => imported(deps, archive, force),
     tasks: tasks.list,
     task: (id) => known(id, tasks.get(id)),
     startTask: (order) =>

@@ -24,7 +24,19 @@ const scanLimit = 10_000
 /** What the administration asks of the store. */
 export type AdministeredStore = Pick<
   ArtifactStore,
-  'list' | 'lookup' | 'totals' | 'lastUse' | 'isPinned' | 'purge' | 'pin' | 'unpin' | 'pins' | 'verify' | 'gc'
+  | 'list'
+  | 'lookup'
+  | 'open'
+  | 'takeIn'
+  | 'totals'
+  | 'lastUse'
+  | 'isPinned'
+  | 'purge'
+  | 'pin'
+  | 'unpin'
+  | 'pins'
+  | 'verify'
+  | 'gc'
 >
 
 type Facts = Pick<AdministeredStore, 'lastUse' | 'isPinned'>
@@ -66,7 +78,7 @@ export async function artifactState(
     ...summary(store, repository, record),
     remote: record.remote,
     current: isRemoteOf(repository, record.remote),
-    details: record.variants.map((stored) => variant(repository, pathOf(target), stored, now)),
+    details: record.variants.map((stored) => variantState(repository, pathOf(target), stored, now)),
   }
 }
 
@@ -84,7 +96,7 @@ function summary({ lastUse, isPinned }: Facts, { name }: Repository, record: Sto
   }
 }
 
-function variant({ caching }: Repository, path: string, stored: StoredResponse, now: number): VariantState {
+export function variantState({ caching }: Repository, path: string, stored: StoredResponse, now: number): VariantState {
   const life = freshness(stored, path, caching)
   const ttl = timeToLive(life, now)
   return {

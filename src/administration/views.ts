@@ -105,3 +105,14 @@ export interface Finding {
   readonly sha256: string | null
   readonly reason: string
 }
+
+export interface ImportReport {
+  readonly imported: number
+  /** Here already, as new or newer. */
+  readonly present: number
+  readonly skipped: number
+  /** Of bodies that were stored. */
+  readonly bytes: number
+  /** What was skipped, and why; at most the first 1,000. */
+  readonly findings: readonly { readonly artifact: string; readonly reason: string }[]
+}

@@ -54,6 +54,29 @@ export function decodeRecord(bytes: Uint8Array): StoredRecord | undefined {
   return position === buffer.length ? { ...head, variants } : undefined
 }
 
+/** The record without its bodies. */
+export const recordJson = (record: StoredRecord): string =>
+  JSON.stringify({
+    ...record,
+    variants: record.variants.map(({ body, ...variant }) => ({ ...variant, body: bare(body) })),
+  })
+
+/** `undefined` for what is none; fields of no meaning here are left out. */
+export function recordOfJson(text: string): StoredRecord | undefined {
+  const head = parseJson(text)
+  if (!isRecordHead(head)) return undefined
+  const { key, version, epoch, remote } = head
+  const variants = head.variants.map(
+    ({ status, headers, requestTime, responseTime, selecting, body, invalidated }) => ({
+      ...{ status, headers, requestTime, responseTime, selecting, body: bare(body) },
+      ...(invalidated && { invalidated }),
+    }),
+  )
+  return { key, version, epoch, remote, variants }
+}
+
+const bare = ({ digest, size }: Pick<StoredBody, 'digest' | 'size'>): StoredBody => ({ digest, size })
+
 type BodyHead = Omit<StoredBody, 'inline'> & { readonly inline?: true }
 type EncodedResponse = Omit<StoredResponse, 'body'> & { readonly body: BodyHead }
 type RecordHead = Omit<StoredRecord, 'variants'> & { readonly variants: readonly EncodedResponse[] }

@@ -45,7 +45,7 @@ export function withVariant(variants: readonly StoredResponse[], fresh: StoredRe
   return [fresh, ...others].slice(0, maxVariants)
 }
 
-function sameSelecting(a: StoredResponse['selecting'], b: StoredResponse['selecting']): boolean {
+export function sameSelecting(a: StoredResponse['selecting'], b: StoredResponse['selecting']): boolean {
   const names = Object.keys(a)
   return names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && a[name] === b[name])
 }

@@ -10,9 +10,21 @@ export interface ApiClient {
   delete<T>(path: string, query?: Query): Promise<T>
   /** Server-sent events behind the one with the id `after`, until the server ends them. Throws as `get` does. */
   events(path: string, after: string): AsyncIterable<ServerEvent>
+  /** The bytes of an answer; throws where they break off. */
+  download(path: string, query?: Query): AsyncIterable<Uint8Array>
+  /** As `post`, of bytes as they come. */
+  upload<T>(path: string, query: Query, bytes: AsyncIterable<Uint8Array>): Promise<T>
 }
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>
+
+interface Sent {
+  readonly query?: Query
+  /** To be sent as JSON. */
+  readonly body?: unknown
+  readonly bytes?: AsyncIterable<Uint8Array>
+  readonly fields?: Readonly<Record<string, string>>
+}
 
 export interface Connection {
   readonly server?: string | undefined
@@ -37,7 +49,7 @@ export function connectApi(connection: Connection, { env }: Terminal): ApiClient
   const send = async (
     method: string,
     path: string,
-    { query = {}, body, fields = {} }: { query?: Query; body?: unknown; fields?: Readonly<Record<string, string>> },
+    { query = {}, body, bytes, fields = {} }: Sent,
   ): Promise<Response> => {
     const url = new URL(base + path)
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, `${value}`)
@@ -51,6 +63,7 @@ export function connectApi(connection: Connection, { env }: Terminal): ApiClient
       headers,
       redirect: 'error',
       ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(bytes && { body: bytes, duplex: 'half' as const }),
     } as const
     const response = await fetch(url, init).catch((error: unknown) => {
       throw lost(error)
@@ -59,7 +72,7 @@ export function connectApi(connection: Connection, { env }: Terminal): ApiClient
     throw refusal(server, response.status, await response.json().catch(() => undefined))
   }
 
-  const call = async <T>(method: string, path: string, options: { query?: Query; body?: unknown } = {}) => {
+  const call = async <T>(method: string, path: string, options: Sent = {}) => {
     const response = await send(method, path, options)
     const text = await response.text().catch((error: unknown) => {
       throw lost(error)
@@ -73,6 +86,16 @@ export function connectApi(connection: Connection, { env }: Terminal): ApiClient
     get: (path, query = {}) => call('GET', path, { query }),
     post: (path, body) => call('POST', path, { body }),
     delete: (path, query = {}) => call('DELETE', path, { query }),
+    upload: (path, query, bytes) =>
+      call('POST', path, { query, bytes, fields: { 'Content-Type': 'application/x-tar' } }),
+    async *download(path, query = {}) {
+      const { body } = await send('GET', path, { query })
+      try {
+        if (body) yield* body
+      } catch (error) {
+        throw lost(error)
+      }
+    },
     async *events(path, after) {
       const { body } = await send('GET', path, { fields: { 'Last-Event-ID': after } })
       try {

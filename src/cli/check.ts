@@ -1,5 +1,5 @@
 import type { Repository } from '../caching/repository.js'
-import { openUpstream } from '../compose.js'
+import { openUpstream } from '../compose/open-upstream.js'
 import { ConfigError, type Fault } from '../config/config-error.js'
 import { readEnvironment, type Settings } from '../config/environment.js'
 import { loadConfig } from '../config/load.js'

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander'
 import { type AddCommand, type ApiCommand, addApiCommand, jsonOption, several, wholeNumber } from './api-command.js'
+import { type ExportOptions, exportArchive, type ImportOptions, importArchive } from './archive.js'
 import * as artifacts from './artifacts.js'
+import { explain } from './explain.js'
 import { addPrewarmCommand } from './prewarm-command.js'
 import * as repositories from './repositories.js'
 import * as tasks from './tasks.js'
@@ -30,8 +32,10 @@ Without a command it serves. Commands other than serve and check talk to a runni
 Artifacts are named as in their URL, behind /repository/:
   larder ls lang-jvm/jdk/                       what is stored below jdk/
   larder stat lang-jvm/jdk/heroku-22/openjdk17.tar.gz
+  larder explain https://lang-jvm.s3.amazonaws.com/jdk/heroku-22/openjdk17.tar.gz
   larder purge --soft buildpack-registry/buildpacks/heroku/jvm.tgz
   larder purge --glob 'lang-jvm/jdk/**/zulu-*'  quotes keep the shell away from it
+  larder export --repository lang-jvm > jvm.tar, and larder import < jvm.tar on another server
   larder prewarm 'lang-jvm/jdk/heroku-24/openjdk{17,21}.tar.gz'
 
 Exit codes: 0 done, 1 failed (verify: damage was found), 2 not understood.`
@@ -51,6 +55,7 @@ function buildProgram(version: string, terminal: Terminal): Command {
   addArtifactCommands(api, terminal)
   addRepositoryCommands(api, terminal)
   addTaskCommands(api, terminal)
+  addArchiveCommands(api, terminal)
   addPrewarmCommand(api, terminal)
   return program
 }
@@ -89,6 +94,9 @@ function addArtifactCommands(add: AddCommand, terminal: Terminal): void {
   add('stat <repository/path>', 'show what is stored of an artifact: sizes, digests, times, freshness').does(
     (api, words, { json }) => artifacts.stat(api, terminal, words, json === true),
   )
+  add('explain <artifact>', 'say why an artifact is served as it is, and what a request for it would come to').does(
+    (api, words, { json }) => explain(api, terminal, words, json === true),
+  )
   ways(add('purge <repository/path>', 'remove artifacts'))
     .option('--soft', 'keep them for when the remote is down, but validate them before their next use')
     .does<artifacts.PurgeOptions>((api, words, options) => artifacts.purge(api, terminal, words, options))
@@ -99,6 +107,17 @@ function addArtifactCommands(add: AddCommand, terminal: Terminal): void {
     (api, words, options) => artifacts.unpin(api, terminal, words, options),
   )
   add('pins', 'list all pins').does((api, _, { json }) => artifacts.listPins(api, terminal, json === true))
+}
+
+function addArchiveCommands(add: AddCommand, terminal: Terminal): void {
+  add('export', 'write what is stored to standard output, as a tar that import understands')
+    .option('--repository <name>', 'of this repository')
+    .option('--prefix <prefix>', 'what paths begin with')
+    .option('--glob <glob>', 'over paths')
+    .does<ExportOptions>((api, _, options) => exportArchive(api, terminal, options))
+  add('import', 'store what an exported tar on standard input has, but for what is stored newer')
+    .option('--force', 'replace what is stored newer, too')
+    .does<ImportOptions>((api, _, options) => importArchive(api, terminal, options))
 }
 
 function addRepositoryCommands(add: AddCommand, terminal: Terminal): void {

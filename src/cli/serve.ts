@@ -39,9 +39,13 @@ function once(first: (signal: string) => void): (signal: string) => void {
   }
 }
 
+/** The address is taken, is not this host's, or needs privileges. */
+const isListenFault = (error: unknown): error is Error =>
+  error instanceof Error && 'syscall' in error && error.syscall === 'listen'
+
 /** What the operator can mend is said in plain words; anything else with its stack. */
 function refuse(error: unknown, log: Logger): void {
-  if (error instanceof ConfigError || isLarderError(error)) {
+  if (error instanceof ConfigError || isLarderError(error) || isListenFault(error)) {
     process.stderr.write(`larder: cannot start\n${error.message}\n`)
     process.exit(1)
   }

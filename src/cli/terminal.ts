@@ -5,6 +5,10 @@ export interface Terminal {
   readonly env: NodeJS.ProcessEnv
   /** All of standard input. */
   input(): Promise<string>
+  /** Standard input as it comes; `undefined` where that is somebody's keyboard. */
+  readonly bytesIn: AsyncIterable<Uint8Array> | undefined
+  /** Writes to standard output, at the pace of who reads it; `undefined` where that is somebody's screen. */
+  readonly bytesOut: ((bytes: AsyncIterable<Uint8Array>) => Promise<void>) | undefined
   /** Whether somebody is watching `err`. */
   readonly interactive: boolean
   /** Calls back on Ctrl-C; returns how to stop listening. */

@@ -103,7 +103,7 @@ export const environment = z.object({
   LARDER_MAX_SIZE: storeCap
     .prefault('90%')
     .describe(
-      'What the store may hold: a size, a share of the volume such as `90%`, or `unlimited`. The least recently used goes first.',
+      'What the store may hold: a size, `unlimited`, or a share, such as `90%`, of what others leave of the volume at the start. The least recently used goes first.',
     ),
   HTTP_PROXY: proxy.optional().describe('Proxy towards `http` remotes. Lower case works too, and wins, for all three.'),
   HTTPS_PROXY: proxy.optional().describe('Proxy towards `https` remotes.'),

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
-import http, { type RequestListener } from 'node:http'
+import http, { type IncomingMessage, type RequestListener } from 'node:http'
 import https from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { Logger } from '../log.js'
 import type { Artifacts } from './artifacts.js'
+import { createBodyDeadline } from './body-deadline.js'
 import { guarded, type Refused } from './guard.js'
 import { createReset, type Reset } from './reset.js'
 
@@ -24,6 +25,8 @@ export interface ServerOptions {
 /** The listeners: plain HTTP always, TLS of our own beside it where configured (resets must reach clients, C7). */
 export interface Servers {
   readonly reset: Reset
+  /** Lets a request take as long for its body as it needs. */
+  readonly unhurried: (request: IncomingMessage) => void
   /** Resolves with the URLs once all listen. */
   listen(app: Hono<{ Bindings: HttpBindings }>, artifacts: Artifacts): Promise<string[]>
   /** Reads certificate and key anew; a bad pair keeps the old one. */
@@ -33,14 +36,18 @@ export interface Servers {
   close(grace: number): Promise<void>
 }
 
-/** Bytes of a head; milliseconds a client may idle between requests, and take for a head and for a whole request. */
+/** Bytes of a head; milliseconds a client may idle between requests, and take for a head. */
 const limits = {
   maxHeaderSize: 16 * 1024,
   keepAliveTimeout: 75_000,
   headersTimeout: 20_000,
-  requestTimeout: 60_000,
+  // Ours to keep: some bodies may take longer (body-deadline.ts).
+  requestTimeout: 0,
   connectionsCheckingInterval: 5_000,
 }
+
+/** Milliseconds a client may take for the body of a request. */
+const bodyTimeout = 60_000
 
 /** Milliseconds a client may take for its TLS handshake. */
 const handshakeTimeout = 20_000
@@ -51,6 +58,7 @@ export function createServers(options: ServerOptions): Servers {
   const secure = tls && https.createServer({ ...limits, handshakeTimeout, ...readPair(tls) })
   const servers = secure ? [plain, secure] : [plain]
   const reset = createReset(secure)
+  const deadline = createBodyDeadline(bodyTimeout, reset)
   const sockets = new Set<Socket>()
   for (const server of servers) {
     server.maxConnections = options.maxConnections
@@ -66,13 +74,17 @@ export function createServers(options: ServerOptions): Servers {
 
   return {
     reset,
+    unhurried: deadline.lift,
 
     async listen(app, artifacts) {
       const fetch = (request: Request, env: HttpBindings) => app.fetch(asGet(request), env)
       const listener = getRequestListener(fetch as Parameters<typeof getRequestListener>[0], { hostname: 'larder' })
       // The adapter answers a backslash by itself, without a trace; the artifact route says why, and logs it.
-      const serve: RequestListener = (request, response) =>
-        request.url?.includes('\\') ? artifacts(request, response) : listener(request, response)
+      const serve: RequestListener = (request, response) => {
+        deadline.watch(request)
+        if (request.url?.includes('\\')) artifacts(request, response)
+        else listener(request, response)
+      }
       for (const server of servers) server.on('request', guarded(serve, reset, options.refused))
       const urls = [urlOf('http', await listenOn(plain, host, port))]
       if (secure && tls) urls.push(urlOf('https', await listenOn(secure, host, tls.port)))

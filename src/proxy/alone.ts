@@ -76,7 +76,8 @@ export function readAlone(options: AloneOptions): OpenBody {
 }
 
 /** The same body from `position` on. */
-async function openAt({ source, headers, first, proof }: AloneOptions, position: number, signal: AbortSignal) {
+async function openAt(options: AloneOptions, position: number, signal: AbortSignal) {
+  const { repository, source, headers, first, proof } = options
   const validator = position > 0 && !proof.demanded ? strongValidator(first.headers) : undefined
   const conditions = validator === undefined ? [] : ['Range', `bytes=${position}-`, 'If-Range', validator]
   const response = await source.open({ method: 'GET', headers: [...headers, ...conditions], signal })
@@ -85,6 +86,7 @@ async function openAt({ source, headers, first, proof }: AloneOptions, position:
     return skipping(provenChunks(response.body, proof), position)
   }
   response.discard()
+  if (isTransient(response, repository)) throw new LarderError('UPSTREAM_CUT', `no more for now: ${response.status}`)
   throw new LarderError('UPSTREAM_INVALID', `the remote has no more of what was begun, from byte ${position} on`)
 }
 

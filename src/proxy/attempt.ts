@@ -56,6 +56,7 @@ export function attempting({ upstream, repository, target, metrics }: AttemptOpt
     const isWhole = answer.status === 200 || answer.status === 203
     const guarded = isWhole && guards
     const readable = method === 'GET' && field(answer.headers, 'content-encoding') === undefined
+    // What can't be looked into is judged by its head.
     if (guarded && !readable && saysPage(answer.headers)) mismatched(response)
     if (method === 'HEAD') return response
     return isWhole || answer.status === 206 ? begun(response, guarded && readable) : response

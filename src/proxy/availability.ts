@@ -14,6 +14,8 @@ export interface Availability {
   /** Closes the breakers of all its remotes. */
   reset(repository: Repository): void
   isBlocked(repository: Repository): boolean
+  /** Whether that it `refuses` our credentials is news: not told again until it has answered otherwise. */
+  credentialsRefused(remote: Remote, refuses: boolean): boolean
   /** Over what is configured, until a restart or a reload. */
   block(repository: Repository, blocked: boolean): void
 }
@@ -47,6 +49,9 @@ export function createAvailability({ metrics, log }: { metrics: Metrics; log: Lo
     return made
   }
 
+  /** S3 without the right to list refuses each missing key so: a log line for each would bury the rest. */
+  const refusing = new WeakSet<Remote>()
+
   const isBlocked = (repository: Repository) => overrides.get(repository) ?? repository.blocked
 
   return {
@@ -70,6 +75,12 @@ export function createAvailability({ metrics, log }: { metrics: Metrics; log: Lo
       }),
     reset(repository) {
       for (const remote of repository.remotes) breakerOf(repository, remote).reset()
+    },
+    credentialsRefused(remote, refuses) {
+      const isNews = refuses && !refusing.has(remote)
+      if (refuses) refusing.add(remote)
+      else refusing.delete(remote)
+      return isNews
     },
     block: (repository, blocked) => void overrides.set(repository, blocked),
   }

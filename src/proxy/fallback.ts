@@ -36,7 +36,8 @@ export function createFallback(memory: ShortMemory): Fallback {
     const cache = { outcome: 'error', ...forwarded(wanted), fwdStatus: status } as const
     if (refusal.kind !== 'absent') return { ...refusal, cache }
     if (!carriesCredentials(ask.forwarded)) {
-      memory.note(ask.remoteKey, { kind: 'negative', status }, status === 403 ? negative.forbiddenTtl : negative.ttl)
+      const note = { kind: 'negative', status, forwarded: String(ask.forwarded) } as const
+      memory.note(ask.remoteKey, note, status === 403 ? negative.forbiddenTtl : negative.ttl)
     }
     return { ...refusal, cache: { ...cache, outcome: 'miss' } }
   }

@@ -2,9 +2,9 @@ import { pathOf } from '../caching/cache-key.js'
 import type { CacheOutcome } from '../caching/cache-status.js'
 import { contradictsPin } from '../caching/checksum-rules.js'
 import { type Decision, decide, mayServeStale, requestFacts } from '../caching/decide.js'
-import { currentAge, type Freshness, freshness, timeToLive } from '../caching/freshness.js'
+import { currentAge, timeToLive } from '../caching/freshness.js'
 import type { StoredRecord, StoredResponse } from '../caching/record.js'
-import { type CachingPolicy, isRemoteOf } from '../caching/repository.js'
+import { isRemoteOf } from '../caching/repository.js'
 import { isRouted } from '../caching/routing.js'
 import { canValidate } from '../caching/validation.js'
 import { selectVariant } from '../caching/vary.js'
@@ -14,6 +14,7 @@ import { type Availability, createAvailability } from './availability.js'
 import { createChecksums } from './checksums.js'
 import type { Foresight } from './foresight.js'
 import * as foresight from './foresight.js'
+import { rememberingFreshness } from './lives.js'
 import { createObtain, type Obtain, type ObtainDeps } from './obtain.js'
 import type { Obtained, Wanted } from './obtained.js'
 import { type Resolution, storedArtifact } from './resolution.js'
@@ -205,16 +206,4 @@ const notCached: Resolution = {
   kind: 'trouble',
   error: new LarderError('NOT_CACHED', 'only-if-cached was asked, and it is not'),
   cache: { outcome: 'error' },
-}
-
-/** Works a stored response's freshness out once, as long as the policy is the same. */
-function rememberingFreshness() {
-  const known = new WeakMap<StoredResponse, { readonly policy: CachingPolicy; readonly life: Freshness }>()
-  return (stored: StoredResponse, { target, repository: { caching: policy } }: Ask): Freshness => {
-    const memo = known.get(stored)
-    if (memo?.policy === policy) return memo.life
-    const life = freshness(stored, pathOf(target), policy)
-    known.set(stored, { policy, life })
-    return life
-  }
 }

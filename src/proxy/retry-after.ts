@@ -10,8 +10,8 @@ export function retryAfter(headers: RawHeaders): number | undefined {
   return date === undefined ? undefined : Math.max(0, (date - Date.now()) / 1000)
 }
 
-/** Milliseconds: longer pauses would use the budget up for too few tries. */
-const longestPause = 3_000
+/** Milliseconds a pause of our own is at most, before jitter: longer ones would use the budget up for too few tries. */
+export const longestPause = 3_000
 
 /** Milliseconds before the next try, after `tried` ones: what the remote asked for, else 100 ms doubling, with jitter. */
 export function backoff(tried: number, headers: RawHeaders): number {

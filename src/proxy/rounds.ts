@@ -7,7 +7,7 @@ import type { Metrics } from '../metrics.js'
 import { type Attempt, isFault, isTransient, type Result } from './attempt.js'
 import type { Availability } from './availability.js'
 import type { Pass } from './breaker.js'
-import { backoff } from './retry-after.js'
+import { backoff, longestPause } from './retry-after.js'
 import type { SourceRequest, SourceResponse } from './source.js'
 
 export interface RoundsOptions {
@@ -67,9 +67,16 @@ export function inquiring({ repository, target, attempt, availability, metrics, 
       if (Date.now() + wait <= until) waits.set(trial, wait)
     }
     if (waits.size === 0) return []
-    await rest(Math.max(...waits.values()), [...waits.keys()], signal)
+    // Whoever asks for more patience than the others holds none of them up.
+    const wait = Math.max(Math.min(...waits.values()), longestPause)
+    const next = [...waits].filter(([, asked]) => asked <= wait)
+    await rest(
+      Math.max(...next.map(([, asked]) => asked)),
+      next.map(([trial]) => trial),
+      signal,
+    )
     if (signal?.aborted || availability.isBlocked(repository)) return []
-    const again = [...waits.keys()].filter(({ pass }) => pass.holds())
+    const again = next.map(([trial]) => trial).filter(({ pass }) => pass.holds())
     if (again.length > 0) metrics.retries.inc({ repository: repository.name })
     return again.map(({ remote }) => remote)
   }
@@ -80,7 +87,10 @@ export function inquiring({ repository, target, attempt, availability, metrics, 
     for (const { remote, pass, result } of trials) {
       pass.settle(request.signal?.aborted ? 'untold' : outcomeOf(result))
       const about = { repository: repository.name, remote: remote.url, method: request.method }
-      if (refusesUs(remote, result)) log.warn({ ...about, status: result.status }, 'remote refuses our credentials')
+      const refuses = refusesUs(remote, result)
+      if (availability.credentialsRefused(remote, refuses)) {
+        log.warn({ ...about, ...(!isFault(result) && { status: result.status }) }, 'remote refuses our credentials')
+      }
       if (request.signal?.aborted || !isTrouble(result)) continue
       const said = isFault(result) ? { err: result, code: result.code } : { status: result.status }
       const more = { target: withoutQueryValues(target), tried, ...said, ...(served !== undefined && { served }) }
@@ -139,7 +149,7 @@ function outcomeOf(result: Result): 'succeeded' | 'failed' | 'untold' {
 }
 
 /** S3 has one status for wrong keys and for a key that opens other doors only. */
-const refusesUs = ({ access }: Remote, result: Result): result is SourceResponse =>
+const refusesUs = ({ access }: Remote, result: Result): boolean =>
   !isFault(result) &&
   (result.status === 401 || result.status === 403) &&
   (access.auth !== undefined || access.headers.length > 0)

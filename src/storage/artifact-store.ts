@@ -10,6 +10,7 @@ import type { BlobStore, OpenBody } from './blob-store.js'
 import { createChanges } from './changes.js'
 import { type Damaged, type Drop, openSound } from './damage.js'
 import { createHotRecords } from './hot-records.js'
+import { type Intake, openIntake } from './intake.js'
 import { measure } from './measure.js'
 import { createPurging, type Purged, type PurgeOptions } from './purging.js'
 import type { RecordStore, StoreTotals } from './record-store.js'
@@ -57,6 +58,8 @@ export interface ArtifactStore {
   purge(selection: Selection, options: PurgeOptions): Promise<Purged>
   /** Hears of each purge, with what it means, once nothing that begins from then on falls under it. */
   onPurge(listener: (means: (key: string) => boolean) => void): void
+  /** Begins to take in what was stored elsewhere. */
+  takeIn(): Intake
   /** Removes what is of no use any more: what a crash between blob and record left behind, too (D7). `signal` ends it. */
   gc(signal?: AbortSignal): Promise<Collected>
   /** Brings the metrics of what is stored up to date. */
@@ -171,19 +174,20 @@ export function createArtifactStore(options: ArtifactStoreOptions): ArtifactStor
     if (!signal.aborted) log.error({ err: error }, 'cannot carry out a purge that a crash cut short')
   })
 
-  return {
-    lookup(key) {
-      const known = hot.trusted(key)
-      if (known) return known
-      const pending = lookups.get(key)
-      if (pending) return pending
-      const stored = records.get(key)
-      if (!sharing && !(stored instanceof Promise)) return stored && hot.remember(stored)
-      const lookup = newest(key, stored).finally(() => lookups.delete(key))
-      lookups.set(key, lookup)
-      return lookup
-    },
+  const lookup = (key: string): StoredRecord | undefined | Promise<StoredRecord | undefined> => {
+    const known = hot.trusted(key)
+    if (known) return known
+    const pending = lookups.get(key)
+    if (pending) return pending
+    const stored = records.get(key)
+    if (!sharing && !(stored instanceof Promise)) return stored && hot.remember(stored)
+    const lookup = newest(key, stored).finally(() => lookups.delete(key))
+    lookups.set(key, lookup)
+    return lookup
+  }
 
+  return {
+    lookup,
     epochOf: purging.epochOf,
 
     stage(key, length, promised) {
@@ -230,6 +234,13 @@ export function createArtifactStore(options: ArtifactStoreOptions): ArtifactStor
       })
       if (record) sharing?.share(record)
     },
+
+    takeIn: () =>
+      openIntake({
+        ...{ blobs, staging, lookup, purging, retention, reclaim },
+        update: (key, change) => underWay.track(update(key, change)),
+        share: (record) => sharing?.share(record),
+      }),
 
     drop,
     open: (key, stored) => openSound(blobs, drop, key, stored),

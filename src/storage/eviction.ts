@@ -92,8 +92,7 @@ export function createEviction(options: EvictionOptions): Eviction {
   }
 
   /** Brings the scope down to its low-water mark; returns how many records that took. */
-  const shrink = async (scope: Scope): Promise<number> => {
-    const cap = capOf(scope)
+  const shrink = async (scope: Scope, cap: number): Promise<number> => {
     let evicted = await evictDownTo(cap * lowWater, scope, (use) => use)
     if (isOver(scope)) {
       // Where all of it is in use all the time, some has to go nevertheless.
@@ -111,9 +110,10 @@ export function createEviction(options: EvictionOptions): Eviction {
     await lastUses.flush()
     for (const scope of scopes) {
       if (!isOver(scope)) continue
-      const evicted = await shrink(scope)
+      const cap = capOf(scope)
+      const evicted = await shrink(scope, cap)
       log.info(
-        { repository: scope, evicted, ...records.totals(scope), cap: capOf(scope) },
+        { repository: scope, evicted, ...records.totals(scope), cap },
         'over its cap: evicted what was used least recently',
       )
     }

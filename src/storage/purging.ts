@@ -36,6 +36,8 @@ export interface Purging {
   onPurge(listener: (means: (key: string) => boolean) => void): void
   /** The version of the last purge that means the key, 0 if none does: its record's, or one of many keys. */
   epochOf(key: string, record: StoredRecord | undefined): number
+  /** One later than that of any purge so far: what is of it, or before, is fenced by purges from now on. */
+  nextEpoch(): number
   /** Carries out what a crash cut short. */
   resume(): Promise<void>
   /** Forgets purges of epochs before `epoch`, tombstones included; returns how many. `forget` hears of each key. */
@@ -110,6 +112,7 @@ export function createPurging({ records, update, share, metrics, signal }: Purgi
     },
     onPurge: (listener) => void listeners.push(listener),
     epochOf: (key, record) => Math.max(record?.epoch ?? 0, purges.epochOf(key)),
+    nextEpoch: purges.nextEpoch,
     async resume() {
       for (const purge of purges.unfinished()) {
         await carryOut(purge)

@@ -25,8 +25,28 @@ export interface Exchange extends UpstreamResponse {
 
 const client = got.extend({ retry: { limit: 0 }, followRedirect: false, decompress: false, throwHttpErrors: false })
 
-/** One request, one answer: no redirects, no retries. Rejects with a `LarderError`, or with the signal's reason. */
+/**
+ * One request, one answer: no redirects, no retries but where a kept-alive connection turns out to be closed, which says
+ * nothing of the remote (RFC 9112 §9.3.1). Rejects with a `LarderError`, or with the signal's reason.
+ */
 export async function exchange(connections: Connections, request: ExchangeRequest): Promise<Exchange> {
+  for (;;) {
+    const sending: Sending = { closedBefore: false }
+    try {
+      return await send(connections, request, sending)
+    } catch (error) {
+      // Each time one connection fewer is kept.
+      if (!sending.closedBefore) throw error
+    }
+  }
+}
+
+interface Sending {
+  /** Whether the request was lost on a connection that had served before, without an answer. */
+  closedBefore: boolean
+}
+
+async function send(connections: Connections, request: ExchangeRequest, sending: Sending): Promise<Exchange> {
   const { origin, signal } = request
   signal?.throwIfAborted()
   const requestTime = Date.now()
@@ -41,7 +61,12 @@ export async function exchange(connections: Connections, request: ExchangeReques
       // The size of a head bounds them. Node would leave out what is beyond a number, a `no-store` perhaps, without a word.
       sent.maxHeadersCount = 0
       sent.once('socket', (socket) => whenConnected(socket, () => (address = socket.remoteAddress)))
-      sent.once('close', request.over)
+      let answered = false
+      sent.once('response', () => (answered = true))
+      sent.once('error', (error) => {
+        sending.closedBefore = sent.reusedSocket && !answered && isClosed(error)
+      })
+      sent.once('close', () => sending.closedBefore || request.over())
       watchRequest(sent, { ...request, host }, (error) => stream.destroy(error))
       return sent
     },
@@ -74,6 +99,8 @@ export async function exchange(connections: Connections, request: ExchangeReques
     throw error
   }
 }
+
+const isClosed = (error: NodeJS.ErrnoException) => error.code === 'ECONNRESET' || error.code === 'EPIPE'
 
 /** The address has to be noted while there is a connection; it may be gone when the head is looked at. */
 function whenConnected(socket: Socket, note: () => void): void {

@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { get, open } from '../support/http.js'
@@ -80,6 +80,21 @@ describe.skipIf(cannot !== undefined)(`K7: a small disk${cannot ? ` (left out: $
     await get(url('/new'))
     await settled(stage)
     expect((await get(url('/new'))).header('cache-status')).toMatch(/^larder; hit/)
+  })
+
+  it('is shared with others: a cap in percent is reached before the disk is full', async () => {
+    const volume = await tmpfs('size=64m')
+    await writeFile(join(volume.path, 'of-others'), noise(32 * mebibyte))
+    const stage = await stageOn(volume)
+    const { origin, larder, url } = stage
+    for (let i = 0; i < 40; i += 1) {
+      origin.put(`/${i}`, noise(mebibyte))
+      await get(url(`/${i}`))
+      await settled(stage)
+      expect((await get(url(`/${i}`))).header('cache-status')).toMatch(/^larder; hit/)
+    }
+    expect(larder.logs.map(({ msg }) => msg)).toContain('over its cap: evicted what was used least recently')
+    expect(await ready(stage)).toEqual(sound)
   })
 
   it('fills up in the middle of a body: whoever is where goes on to the end', async () => {

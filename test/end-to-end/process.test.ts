@@ -48,6 +48,16 @@ describe('O1: SIGTERM', () => {
   })
 })
 
+it('a port that is taken is said in plain words', async () => {
+  const { larder: first, origin } = await setStage()
+  const port = new URL(first.url).port
+  const larder = await prepareLarder({ config: configuration(origin), env: { LARDER_PORT: port } })
+  onTestFinished(() => larder.dispose())
+  larder.spawn()
+  expect((await larder.exited()).code).toBe(1)
+  expect(larder.errors).toMatch(/^larder: cannot start\nlisten EADDRINUSE/)
+})
+
 describe('O4: repositories.yaml', () => {
   it('a bad one stops the start with every fault, its line and what was expected', async () => {
     const config = [

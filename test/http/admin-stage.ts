@@ -75,6 +75,10 @@ function memoryStore() {
       unpin: async (selection: Selection) => pins.delete(selectionId(selection)),
       pins: () => [...pins.values()],
       verify: (options: VerifyOptions = {}) => verify(options),
+      open: async () => undefined,
+      takeIn() {
+        throw new Error('nothing is imported here')
+      },
       gc: async () => ({ blobs: 2, purges: 0, unused: 0 }),
     },
   }
@@ -104,10 +108,17 @@ export function adminStage() {
     warmJobs,
     metrics,
     measure: async () => {},
+    foresee: async () => ({ action: 'fetch', cache: { outcome: 'miss' }, known: undefined }),
   })
   const admin = createTokenSet([{ name: 'ops', secret: adminToken }])
   const reading = createTokenSet([{ name: 'ci', secret: 'a-token-that-may-read' }])
-  const api = createAdmin({ administration, tokens: () => ({ reading, admin }), log, version: '0.0.0-test' })
+  const api = createAdmin({
+    administration,
+    tokens: () => ({ reading, admin }),
+    unhurried() {},
+    log,
+    version: '0.0.0-test',
+  })
   const app = new Hono<{ Bindings: HttpBindings }>().route(`${adminBase}/`, api)
 
   const call = async (

@@ -55,3 +55,10 @@ describe('U7: what an operator sees and does', () => {
     expect(available.isBlocked(await configured({ blocked }))).toBe(blocked)
   })
 })
+
+it('U6: refused credentials are told once, until they were taken again', async () => {
+  const [remote] = (await configured({})).remotes
+  const { credentialsRefused } = availability()
+  const told = [true, true, false, true].map((refuses) => credentialsRefused(remote, refuses))
+  expect(told).toEqual([true, false, false, true])
+})

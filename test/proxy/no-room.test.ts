@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { get } from '../support/http.js'
 import type { InProcess } from '../support/in-process.js'
-import type { Origin, OriginFile } from '../support/origin.js'
+import type { Fault, Origin, OriginFile } from '../support/origin.js'
 import { noise, until } from '../support/stage.js'
 import { behindSocket } from './origin.js'
 
@@ -214,9 +214,12 @@ describe('K7: the room runs out midway', () => {
     expect(ends.some(({ ended }) => ended === 'broken')).toBe(true)
   })
 
-  it('what one alone gets is cut: it is taken up again', async () => {
+  it.each<[string, Fault]>([
+    ['is cut', { cut: 100_000 }],
+    ['is refused for now', { status: 503 }],
+  ])('what one alone gets %s: it is taken up again', async (_, fault) => {
     const { origin, body, gate, slow, fast } = await midway()
-    origin.plan('/a', { cut: 100_000 }, 1)
+    origin.plan('/a', fault, 1)
     gate.letGo()
     slow.resume()
     for (const { finished } of [fast, slow]) expect((await finished).body.equals(body)).toBe(true)

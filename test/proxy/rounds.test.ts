@@ -63,4 +63,18 @@ describe('U2: rounds over the mirrors', () => {
     await expect(of('/a')).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' })
     expect(asked).toEqual(['http://one.test', 'http://two.test/base', 'http://one.test'])
   })
+
+  it('a mirror that asks for patience holds the other one up no longer than a pause of ours', async () => {
+    const clock = stopClock()
+    const asked: string[] = []
+    const { of } = await rounds({ retry: { attempts: 2, budget: '2m' } }, async ({ url }) => {
+      asked.push(url)
+      return url === 'http://one.test' ? patient() : unreachable()
+    })
+    const failing = of('/a').catch(() => {})
+    await turn()
+    await clock.pass(5)
+    await failing
+    expect(asked).toEqual(['http://one.test', 'http://two.test/base', 'http://two.test/base'])
+  })
 })

@@ -151,6 +151,14 @@ describe('K4: what is remembered as absent', () => {
     expect(remote.requests.map(({ method }) => method)).toEqual(['HEAD'])
   })
 
+  it('an absence told to one Accept is none for another', async () => {
+    remote.answer('/a', ({ headers }) => (headers.get('accept') === 'text/odd' ? { status: 404 } : {}))
+    const larder = await inFront(remote.url)
+    const ask = async (accept: string) => (await larder.get('/a', { accept })).status
+    expect([await ask('text/odd'), await ask('text/odd'), await ask('*/*')]).toEqual([404, 404, 200])
+    expect(remote.count('/a')).toBe(2)
+  })
+
   it('another query is another key', async () => {
     remote.answer('/a', { status: 404 })
     const larder = await inFront(remote.url)

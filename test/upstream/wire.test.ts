@@ -1,3 +1,4 @@
+import type net from 'node:net'
 import { HttpResponse, http } from 'msw'
 import { setupServer } from 'msw/node'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -224,5 +225,32 @@ describe('what comes back', () => {
     )
     expect(response.headers.join()).toContain('*/*')
     expect(await bytes(response)).toEqual(Buffer.from([1, 2, 3]))
+  })
+})
+
+describe('a kept-alive connection that was closed meanwhile (RFC 9112 §9.3.1)', () => {
+  const close = (socket: net.Socket) => void socket.destroy()
+
+  it('is no fault of the remote: the request goes out once more, on a new one', async () => {
+    const server = await rawServer(hello, close, hello)
+    const driver = upstream()
+    for (const _ of [1, 2]) expect(await text(await driver.fetch(request(server.url)))).toBe('hello')
+    expect([server.heads.length, server.connections()]).toEqual([3, 2])
+  })
+
+  it('a new one that is closed is', async () => {
+    const server = await rawServer(hello, close)
+    const driver = upstream()
+    await text(await driver.fetch(request(server.url)))
+    await expect(driver.fetch(request(server.url))).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' })
+    expect([server.heads.length, server.connections()]).toEqual([3, 2])
+  })
+
+  it('keeps its place among `maxConnections`', async () => {
+    const server = await rawServer(hello, close, hello, close, hello)
+    const driver = upstream()
+    const limited = { access: { maxConnections: 1 } }
+    for (const _ of [1, 2, 3]) expect(await text(await driver.fetch(request(server.url, limited)))).toBe('hello')
+    expect(server.heads.length).toBe(5)
   })
 })

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context, MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
@@ -7,9 +8,11 @@ import { isLarderError, LarderError } from '../../errors.js'
 import type { Logger } from '../../log.js'
 import type { Tokens } from '../auth.js'
 import { problemOf } from '../on-error.js'
+import { archiveRoutes } from './archive-routes.js'
 import { artifactRoutes } from './artifact-routes.js'
 import { type AdminEnv, createAuthentication } from './authentication.js'
 import { apiDocument } from './document.js'
+import { explainRoute } from './explain-route.js'
 import { documentPage, pagePolicy } from './page.js'
 import { repositoryRoutes } from './repository-routes.js'
 import { taskRoutes } from './task-routes.js'
@@ -18,6 +21,8 @@ import { warmRoutes } from './warm-routes.js'
 export interface AdminDeps {
   readonly administration: Administration
   readonly tokens: () => Tokens
+  /** Lets a request take as long for its body as it needs. */
+  readonly unhurried: (request: IncomingMessage) => void
   readonly log: Logger
   readonly version: string
 }
@@ -31,7 +36,7 @@ const maxBody = 64 * 1024
 const maxOrder = 4 * 1024 * 1024
 
 /** `/api/v1`: what an operator sees and does. All but its description needs an admin token (O5). */
-export function createAdmin({ administration, tokens, log, version }: AdminDeps): OpenAPIHono<AdminEnv> {
+export function createAdmin({ administration, tokens, unhurried, log, version }: AdminDeps): OpenAPIHono<AdminEnv> {
   const app = new OpenAPIHono<AdminEnv>({
     defaultHook: (result) => {
       if (!result.success) throw new LarderError('REQUEST_INVALID', wording(result.error.issues))
@@ -44,9 +49,15 @@ export function createAdmin({ administration, tokens, log, version }: AdminDeps)
   app.get('/', (c) => c.html(documentPage(description()), 200, { 'Content-Security-Policy': pagePolicy }))
   app.use(createAuthentication(tokens, log), audited(log))
   const [order, other] = [limited(maxOrder), limited(maxBody)]
-  app.use((c, next) => (c.req.path === `${adminBase}/warm` ? order : other)(c, next))
+  app.use((c, next) => {
+    // An archive is bounded by the room there is for it.
+    if (c.req.path === `${adminBase}/import`) return next()
+    return (c.req.path === `${adminBase}/warm` ? order : other)(c, next)
+  })
   repositoryRoutes(app, administration)
   artifactRoutes(app, administration)
+  explainRoute(app, administration)
+  archiveRoutes(app, { administration, unhurried, log })
   taskRoutes(app, administration)
   warmRoutes(app, administration)
   app.all('*', (c) => {

@@ -14,6 +14,6 @@ export function apiDocument(app: OpenAPIHono<AdminEnv>, version: string): ApiDoc
     },
     servers: [{ url: '/api/v1' }],
     security: [{ token: [] }],
-    tags: ['Repositories', 'Artifacts', 'Tasks', 'Warm-ups'].map((name) => ({ name })),
+    tags: ['Repositories', 'Artifacts', 'Archives', 'Tasks', 'Warm-ups'].map((name) => ({ name })),
   })
 }

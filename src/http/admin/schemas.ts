@@ -65,20 +65,18 @@ export const nameParameter = z.strictObject({ name: repository })
 export const repositoryParameter = z.strictObject({ repository })
 export const idParameter = z.strictObject({ id: z.string().max(64) })
 
+export const remoteState = z.object({
+  url: z.string(),
+  breaker: z.enum(['closed', 'half-open', 'open']),
+  retryAt: moment.nullable(),
+})
+
 export const repositoryState = z
   .object({
     name: z.string(),
     aliases: z.array(z.string()).readonly(),
     profile: z.enum(['artifact', 'rfc9111']),
-    remotes: z
-      .array(
-        z.object({
-          url: z.string(),
-          breaker: z.enum(['closed', 'half-open', 'open']),
-          retryAt: moment.nullable(),
-        }),
-      )
-      .readonly(),
+    remotes: z.array(remoteState).readonly(),
     blocked: z.boolean(),
     records: z.number(),
     bytes: z.number(),
@@ -105,32 +103,26 @@ export const artifactPage = z
   })
   .openapi('ArtifactPage')
 
+export const variantFields = {
+  status: z.number(),
+  size: z.number(),
+  sha256: z.string(),
+  contentType: z.string().nullable(),
+  etag: z.string().nullable(),
+  lastModified: z.string().nullable(),
+  validatedAt: moment,
+  age: z.number().openapi({ description: 'Seconds.' }),
+  ttl: z.number().nullable().openapi({ description: 'Seconds it stays fresh, negative once stale, null for ever.' }),
+  fresh: z.boolean().openapi({ description: 'Whether it would be served without asking the remote.' }),
+  selecting: z.record(z.string(), z.string().nullable()).readonly(),
+}
+
 export const artifactState = z
   .object({
     ...summaryFields,
     remote: z.string(),
     current: z.boolean().openapi({ description: "Whether that remote is one of the repository's still." }),
-    details: z
-      .array(
-        z.object({
-          status: z.number(),
-          size: z.number(),
-          sha256: z.string(),
-          contentType: z.string().nullable(),
-          etag: z.string().nullable(),
-          lastModified: z.string().nullable(),
-          validatedAt: moment,
-          age: z.number().openapi({ description: 'Seconds.' }),
-          ttl: z
-            .number()
-            .nullable()
-            .openapi({ description: 'Seconds it stays fresh, negative once stale, null for ever.' }),
-          fresh: z.boolean().openapi({ description: 'Whether it would be served without asking the remote.' }),
-          selecting: z.record(z.string(), z.string().nullable()).readonly(),
-        }),
-      )
-      .readonly()
-      .openapi({ description: 'One for each variant.' }),
+    details: z.array(z.object(variantFields)).readonly().openapi({ description: 'One for each variant.' }),
   })
   .openapi('Artifact')
 
@@ -195,3 +187,22 @@ export const statistics = z
 export const problem = z
   .object({ type: z.string(), title: z.string(), status: z.number(), detail: z.string(), code: z.string() })
   .openapi('Problem', { description: 'RFC 9457; `code` is one of a closed set.' })
+
+export const exportQuery = z.strictObject({
+  repository: repository.optional(),
+  prefix: prefix.optional(),
+  glob: glob.optional(),
+})
+
+export const importReport = z
+  .object({
+    imported: z.number(),
+    present: z.number().openapi({ description: 'Here already, as new or newer.' }),
+    skipped: z.number(),
+    bytes: z.number().openapi({ description: 'Of bodies that were stored.' }),
+    findings: z
+      .array(z.object({ artifact: z.string(), reason: z.string() }))
+      .readonly()
+      .openapi({ description: 'What was skipped, and why; the first 1,000.' }),
+  })
+  .openapi('ImportReport')

@@ -1,9 +1,12 @@
 import { statfs } from 'node:fs/promises'
 
-/** Bytes of so many percent of the volume that holds the directory, whatever else is on it. */
-export async function shareOfVolume(directory: string, percent: number): Promise<number> {
-  const { blocks, bsize } = await statfs(directory)
-  return Math.floor((blocks * bsize * percent) / 100)
+/**
+ * Bytes of so many percent of what others leave of the volume that holds the directory; `held` bytes of it are ours already,
+ * and stay so. Of the whole volume a store beside others would never get so much, and never evict anything.
+ */
+export async function shareOfVolume(directory: string, percent: number, held: number): Promise<number> {
+  const left = (await freeOnVolume(directory)) + held
+  return Math.max(held, Math.floor((left * percent) / 100))
 }
 
 /** Bytes that may still be written to the volume that holds the directory. */

@@ -1,0 +1,17 @@
+import { pathOf } from '../caching/cache-key.js'
+import { type Freshness, freshness } from '../caching/freshness.js'
+import type { StoredResponse } from '../caching/record.js'
+import type { CachingPolicy } from '../caching/repository.js'
+import type { Ask } from './ask.js'
+
+/** Works a stored response's freshness out once, as long as the policy is the same. */
+export function rememberingFreshness() {
+  const known = new WeakMap<StoredResponse, { readonly policy: CachingPolicy; readonly life: Freshness }>()
+  return (stored: StoredResponse, { target, repository: { caching: policy } }: Ask): Freshness => {
+    const memo = known.get(stored)
+    if (memo?.policy === policy) return memo.life
+    const life = freshness(stored, pathOf(target), policy)
+    known.set(stored, { policy, life })
+    return life
+  }
+}
