@@ -23,13 +23,13 @@ import { createServers } from './http/server.js'
 import type { Logger } from './log.js'
 import { createMetrics } from './metrics.js'
 import { createProxy } from './proxy/proxy.js'
-import { createArtifactStore } from './storage/artifact-store.js'
 import { createDamageReport } from './storage/damage.js'
 import { openDataDirectory } from './storage/disk/data-directory.js'
 import { openDiskBlobStore } from './storage/disk/disk-blob-store.js'
 import { watchDisk } from './storage/disk/disk-health.js'
 import { openLmdbRecordStore } from './storage/disk/lmdb-record-store.js'
 import { shareOfVolume } from './storage/disk/volume.js'
+import { openArtifactStore } from './storage/open-artifact-store.js'
 import type { SharedCache } from './storage/shared-cache.js'
 import { openStaging } from './storage/staging.js'
 
@@ -65,7 +65,7 @@ export async function startLarder(
   const { redisUrl, redisDeadline, maxSize } = settings
   const shared = redisUrl === undefined ? undefined : await sharedCache(redisUrl, redisDeadline, log)
   const records = openLmdbRecordStore(data.records, disk)
-  const store = createArtifactStore({
+  const store = openArtifactStore({
     records,
     blobs: await openDiskBlobStore(data.blobs, disk),
     staging: await openStaging(data.staging, disk),

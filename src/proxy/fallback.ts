@@ -4,7 +4,7 @@ import type { ErrorCode, LarderError } from '../errors.js'
 import type { Ask } from './ask.js'
 import { forwarded, type Obtained, type Wanted } from './obtained.js'
 import { classifyRefusal, sparesCopy } from './refusal.js'
-import { carriesCredentials } from './request-headers.js'
+import { acceptsAnything, carriesCredentials } from './request-headers.js'
 import type { ShortMemory } from './short-memory.js'
 
 /**
@@ -35,9 +35,9 @@ export function createFallback(memory: ShortMemory): Fallback {
     if (wanted.spare && sparesCopy(refusal, keepOnUpstreamMissing)) return spare(ask, wanted, wanted.spare, status)
     const cache = { outcome: 'error', ...forwarded(wanted), fwdStatus: status } as const
     if (refusal.kind !== 'absent') return { ...refusal, cache }
-    if (!carriesCredentials(ask.forwarded)) {
-      const note = { kind: 'negative', status, forwarded: String(ask.forwarded) } as const
-      memory.note(ask.remoteKey, note, status === 403 ? negative.forbiddenTtl : negative.ttl)
+    // Who takes only some media types may be refused what others get.
+    if (!carriesCredentials(ask.forwarded) && acceptsAnything(ask.forwarded)) {
+      memory.note(ask.remoteKey, { kind: 'negative', status }, status === 403 ? negative.forbiddenTtl : negative.ttl)
     }
     return { ...refusal, cache: { ...cache, outcome: 'miss' } }
   }

@@ -34,8 +34,7 @@ export const createOutlook =
     if (known?.kind === 'trouble' && wanted.spare && ask.repository.profile === 'artifact') {
       return { kind: 'spared', stored: wanted.spare }
     }
-    const isAbsent = known?.kind === 'negative' && known.forwarded === String(ask.forwarded)
-    if (isAbsent && !wanted.spare && !carriesCredentials(ask.forwarded)) {
+    if (known?.kind === 'negative' && !wanted.spare && !carriesCredentials(ask.forwarded)) {
       return { kind: 'negative', status: known.status, ttl: memory.secondsLeft(ask.remoteKey) }
     }
     const joins = isUnderWay(flightKey(ask, wanted.varied))

@@ -35,6 +35,12 @@ export function forwardedHeaders(client: RawHeaders, policy: 'all' | readonly st
 export const carriesCredentials = (forwarded: RawHeaders): boolean =>
   credentialFields.some((name) => field(forwarded, name) !== undefined)
 
+/** RFC 9110 §12.5.1: says nothing, or names every media type, not with a quality of 0. */
+export function acceptsAnything(forwarded: RawHeaders): boolean {
+  const ranges = field(forwarded, 'accept')?.replace(/\s/g, '').split(',')
+  return ranges?.some((range) => /^\*\/\*(;q=(1(\.0*)?|0?\.\d*[1-9]\d*))?$/i.test(range)) ?? true
+}
+
 /** All fields of a request to the remote but conditions and ranges (U1). `via`: the client's, with ours appended. */
 export function upstreamHeaders(forwarded: RawHeaders, userAgent: string, via: string): RawHeaders {
   const fields = [...forwarded, 'Accept-Encoding', 'identity', 'Via', via]

@@ -2,8 +2,8 @@ import { LRUCache } from 'lru-cache'
 
 /** What is worth remembering of a key for a little while, and nothing after a restart. */
 export type Note =
-  /** The remote has no such thing (K4), as it said to these fields; to others it may say otherwise. */
-  | { readonly kind: 'negative'; readonly status: number; readonly forwarded: string }
+  /** The remote has no such thing (K4). */
+  | { readonly kind: 'negative'; readonly status: number }
   /** Its response may not be shared: clients don't wait for one another (C6, "hit-for-miss"). */
   | { readonly kind: 'uncacheable' }
   /** Its remote was in trouble just now: the stored copy is served without asking again at once (K3). */
@@ -20,14 +20,14 @@ export interface ShortMemory {
 /** Many enough for all that is asked for in a minute, few enough for anyone who asks for nonsense. */
 const maxNotes = 100_000
 
-/** Characters of all keys and notes together: a URL may have 8 KiB, and fields 16. */
+/** Characters of all keys together: a URL may have 8 KiB. */
 const maxCharacters = 32 * 1024 * 1024
 
 export function createShortMemory(): ShortMemory {
   const notes = new LRUCache<string, Note>({
     max: maxNotes,
     maxSize: maxCharacters,
-    sizeCalculation: (note, key) => key.length + (note.kind === 'negative' ? note.forwarded.length : 0),
+    sizeCalculation: (_, key) => key.length,
   })
   return {
     get: (key) => notes.get(key),

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { createShortMemory } from '../../src/proxy/short-memory.js'
 
-const absent = { kind: 'negative', status: 404, forwarded: '' } as const
+const absent = { kind: 'negative', status: 404 } as const
 
 it('K4: nonsense of any length fills no memory: the oldest notes go', () => {
   const memory = createShortMemory()

@@ -151,13 +151,26 @@ describe('K4: what is remembered as absent', () => {
     expect(remote.requests.map(({ method }) => method)).toEqual(['HEAD'])
   })
 
-  it('an absence told to one Accept is none for another', async () => {
-    remote.answer('/a', ({ headers }) => (headers.get('accept') === 'text/odd' ? { status: 404 } : {}))
-    const larder = await inFront(remote.url)
-    const ask = async (accept: string) => (await larder.get('/a', { accept })).status
-    expect([await ask('text/odd'), await ask('text/odd'), await ask('*/*')]).toEqual([404, 404, 200])
-    expect(remote.count('/a')).toBe(2)
-  })
+  it.each(['text/odd', 'text/odd, */*;q=0', 'text/odd, */*; q=0.00'])(
+    'what one that takes only some media types is refused is no absence for others: %s',
+    async (odd) => {
+      remote.answer('/a', ({ headers }) => (headers.get('accept') === odd ? { status: 404 } : {}))
+      const larder = await inFront(remote.url)
+      const ask = async (accept: string) => (await larder.get('/a', { accept })).status
+      expect([await ask(odd), await ask('*/*')]).toEqual([404, 200])
+    },
+  )
+
+  it.each(['*/*', 'text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2', 'a/b,*/*;q=0.8'])(
+    'an absence for one that takes anything is one for all: %s',
+    async (accept) => {
+      remote.answer('/a', { status: 404 })
+      const larder = await inFront(remote.url)
+      await larder.get('/a', { accept })
+      expect((await larder.get('/a')).status).toBe(404)
+      expect(remote.count('/a')).toBe(1)
+    },
+  )
 
   it('another query is another key', async () => {
     remote.answer('/a', { status: 404 })

@@ -7,11 +7,12 @@ import type { RetentionPolicy } from '../../src/caching/repository.js'
 import { isLarderError } from '../../src/errors.js'
 import { createLog } from '../../src/log.js'
 import { createMetrics, type Metrics } from '../../src/metrics.js'
-import { type ArtifactStore, createArtifactStore } from '../../src/storage/artifact-store.js'
+import type { ArtifactStore } from '../../src/storage/artifact-store.js'
 import type { BlobStore } from '../../src/storage/blob-store.js'
 import type { Damaged } from '../../src/storage/damage.js'
 import { openDiskBlobStore } from '../../src/storage/disk/disk-blob-store.js'
 import { openLmdbRecordStore } from '../../src/storage/disk/lmdb-record-store.js'
+import { openArtifactStore } from '../../src/storage/open-artifact-store.js'
 import type { RecordStore } from '../../src/storage/record-store.js'
 import type { SharedCache } from '../../src/storage/shared-cache.js'
 import { openStaging } from '../../src/storage/staging.js'
@@ -62,7 +63,7 @@ export async function setArtifactStage(options: StageOptions = {}): Promise<Arti
         return records.get(key)
       },
     }
-    const store = createArtifactStore({
+    const store = openArtifactStore({
       records: options.records?.(watched) ?? watched,
       blobs: options.blobs?.(blobs) ?? blobs,
       staging: await openStaging(join(path, 'staging')),

@@ -1,0 +1,202 @@
+import type { StoredRecord, StoredResponse } from '../caching/record.js'
+import type { RetentionPolicy } from '../caching/repository.js'
+import { withVariant } from '../caching/vary.js'
+import { LarderError } from '../errors.js'
+import type { Logger } from '../log.js'
+import type { Metrics } from '../metrics.js'
+import type { ArtifactStore } from './artifact-store.js'
+import type { BlobStore } from './blob-store.js'
+import { createChanges } from './changes.js'
+import { type Damaged, type Drop, openSound } from './damage.js'
+import { createHotRecords } from './hot-records.js'
+import { openIntake } from './intake.js'
+import { measure } from './measure.js'
+import { createPurging } from './purging.js'
+import type { RecordStore } from './record-store.js'
+import { createRetention, type Reservation } from './retention.js'
+import type { SharedCache } from './shared-cache.js'
+import { createSharing } from './sharing.js'
+import type { StagedBody, Staging } from './staging.js'
+import { createUnderWay } from './under-way.js'
+import { verify } from './verify.js'
+
+export interface ArtifactStoreOptions {
+  readonly records: RecordStore
+  readonly blobs: BlobStore
+  readonly staging: Staging
+  readonly shared: SharedCache | undefined
+  /** Bytes of records (with their inline bodies) to keep in memory. */
+  readonly hotBytes: number
+  /** Bytes of bodies the whole store may hold; `Infinity` for no limit. */
+  readonly maxSize: number
+  /** `undefined` for a repository that is not configured. */
+  readonly retentionOf: (repository: string) => RetentionPolicy | undefined
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** Hears of every damaged body, once. */
+  readonly onDamaged: (damaged: Damaged) => void
+}
+
+/** How long a record in memory is trusted where others write too (D1), ms. */
+const trustedFor = 2000
+
+/**
+ * How long a purge counts, ms: by far longer than a fill that began before it takes, or than a replica's record from before
+ * it lives where records are shared.
+ */
+const purgeLife = 7 * 24 * 3600 * 1000
+
+export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore {
+  const { records, blobs, staging, shared, metrics, log, onDamaged } = options
+  const hot = createHotRecords(options.hotBytes, shared ? trustedFor : Number.POSITIVE_INFINITY)
+  const { update, reclaim, sweep } = createChanges({ records, blobs, hot, log })
+  const ending = new AbortController()
+  const { signal } = ending
+  const underWay = createUnderWay()
+
+  /** Look-ups that take time, one a key. */
+  const lookups = new Map<string, Promise<StoredRecord | undefined>>()
+
+  const drop: Drop = async (key, damaged, reason) => {
+    const { digest } = damaged.body
+    // One that was fetched anew meanwhile has other bytes behind it.
+    const isIt = (variant: StoredResponse) => isSame(variant, damaged) && variant.responseTime === damaged.responseTime
+    try {
+      const record = await update(key, (current) => {
+        if (!current?.variants.some(isIt)) return undefined
+        return { ...current, version: Date.now(), variants: current.variants.filter((variant) => !isIt(variant)) }
+      })
+      if (record) onDamaged({ key, digest, reason })
+    } catch (fault) {
+      onDamaged({ key, digest, reason, fault })
+    }
+  }
+
+  const purging = createPurging({
+    ...{ records, update, metrics, signal },
+    share: async (record) => sharing?.tell(record),
+  })
+  const retention = createRetention({
+    ...{ records, update, metrics, log, underWay, signal },
+    maxSize: options.maxSize,
+    policyOf: options.retentionOf,
+  })
+  const epochOf = (key: string) => purging.epochOf(key, undefined)
+  const sharing = shared && createSharing({ shared, blobs, staging, update, epochOf, reclaim })
+  const reservations = new WeakMap<StagedBody, Reservation>()
+
+  const newest = async (key: string, stored: ReturnType<RecordStore['get']>): Promise<StoredRecord | undefined> => {
+    const ours = await stored
+    const record = sharing ? await sharing.newest(key, ours) : ours
+    return record ? hot.remember(record) : hot.known(key)
+  }
+
+  const collect = async (ended: AbortSignal) => {
+    const purges = await purging.prune(Date.now() - purgeLife, hot.forget)
+    ended.throwIfAborted()
+    const unused = await retention.tidy()
+    return { purges, unused, blobs: await sweep(ended) }
+  }
+
+  underWay.track(purging.resume()).catch((error) => {
+    if (!signal.aborted) log.error({ err: error }, 'cannot carry out a purge that a crash cut short')
+  })
+
+  const lookup = (key: string): StoredRecord | undefined | Promise<StoredRecord | undefined> => {
+    const known = hot.trusted(key)
+    if (known) return known
+    const pending = lookups.get(key)
+    if (pending) return pending
+    const stored = records.get(key)
+    if (!sharing && !(stored instanceof Promise)) return stored && hot.remember(stored)
+    const lookup = newest(key, stored).finally(() => lookups.delete(key))
+    lookups.set(key, lookup)
+    return lookup
+  }
+
+  return {
+    lookup,
+    epochOf: purging.epochOf,
+
+    stage(key, length, promised) {
+      const place = retention.reserve(key)
+      // One of unknown length may turn out to be endless: nothing is evicted for it before it is whole.
+      const room = (bytes: number | undefined) => (length === undefined ? place.fits(bytes ?? 0) : place.admits(length))
+      const body = staging.create(length, { promised, room, released: place.release })
+      reservations.set(body, place)
+      return body
+    },
+
+    async publish({ key, remote, epoch, head, digest, body }) {
+      const { inline, received: size } = body
+      const place = reservations.get(body)
+      if (!(await place?.secure(size))) return 'no-room'
+      if (!inline) await blobs.put(digest, body.file)
+      try {
+        const response: StoredResponse = { ...head, body: { digest, size, ...(inline && { inline }) } }
+        const record = await update(key, (current) => {
+          if (purging.epochOf(key, current) !== epoch) return undefined
+          const siblings = current?.remote === remote ? current.variants : []
+          return { key, remote, epoch, version: Date.now(), variants: withVariant(siblings, response) }
+        })
+        // Counted with what is stored from now on.
+        place?.release()
+        if (record) sharing?.share(record)
+        return record ? 'stored' : 'purged'
+      } finally {
+        if (!inline) {
+          blobs.release(digest)
+          await reclaim([digest])
+        }
+      }
+    },
+
+    async freshen(key, previous, next) {
+      const record = await update(key, (current) => {
+        // One that was purged softly since was not asked about then.
+        const isIt = (variant: StoredResponse) =>
+          isSame(variant, previous) && variant.invalidated === previous.invalidated
+        if (!current?.variants.some(isIt)) return undefined
+        const variants = current.variants.map((variant) => (isIt(variant) ? next : variant))
+        return { ...current, version: Date.now(), variants }
+      })
+      if (record) sharing?.share(record)
+    },
+
+    takeIn: () =>
+      openIntake({
+        ...{ blobs, staging, lookup, purging, retention, reclaim },
+        update: (key, change) => underWay.track(update(key, change)),
+        share: (record) => sharing?.share(record),
+      }),
+
+    drop,
+    open: (key, stored) => openSound(blobs, drop, key, stored),
+    verify: (options) => verify({ records, blobs, drop, tell: onDamaged }, options),
+    list: records.list,
+    totals: records.totals,
+    repositories: records.repositories,
+    use: retention.lastUses.note,
+    lastUse: retention.lastUses.of,
+    isPinned: retention.pins.has,
+    pins: retention.pins.list,
+    pin: retention.pins.add,
+    unpin: retention.pins.remove,
+    purge: (selection, how) => underWay.track(purging.purge(selection, how)),
+    onPurge: purging.onPurge,
+    gc: (ended) => underWay.track(collect(ended ? AbortSignal.any([signal, ended]) : signal)),
+    measure: () => measure(options),
+
+    async close() {
+      staging.close()
+      ending.abort(new LarderError('SHUTTING_DOWN', 'the store is closing'))
+      await underWay.idle()
+      await retention.close()
+      await shared?.close()
+      await records.close()
+    },
+  }
+}
+
+const isSame = (a: StoredResponse, b: StoredResponse) =>
+  a === b || (a.body.digest === b.body.digest && JSON.stringify(a.selecting) === JSON.stringify(b.selecting))
