@@ -14,8 +14,8 @@ export interface Availability {
   /** Closes the breakers of all its remotes. */
   reset(repository: Repository): void
   isBlocked(repository: Repository): boolean
-  /** Whether that it `refuses` our credentials is news: not told again until it has answered otherwise. */
-  credentialsRefused(remote: Remote, refuses: boolean): boolean
+  /** Whether it is news that it refuses our credentials by that `status`; `undefined`: it does not. */
+  credentialsRefused(remote: Remote, status: number | undefined): boolean
   /** Over what is configured, until a restart or a reload. */
   block(repository: Repository, blocked: boolean): void
 }
@@ -50,7 +50,7 @@ export function createAvailability({ metrics, log }: { metrics: Metrics; log: Lo
   }
 
   /** S3 without the right to list refuses each missing key so: a log line for each would bury the rest. */
-  const refusing = new WeakSet<Remote>()
+  const refusing = new WeakMap<Remote, number | undefined>()
 
   const isBlocked = (repository: Repository) => overrides.get(repository) ?? repository.blocked
 
@@ -76,11 +76,10 @@ export function createAvailability({ metrics, log }: { metrics: Metrics; log: Lo
     reset(repository) {
       for (const remote of repository.remotes) breakerOf(repository, remote).reset()
     },
-    credentialsRefused(remote, refuses) {
-      const isNews = refuses && !refusing.has(remote)
-      if (refuses) refusing.add(remote)
-      else refusing.delete(remote)
-      return isNews
+    credentialsRefused(remote, status) {
+      const before = refusing.get(remote)
+      refusing.set(remote, status)
+      return status !== undefined && status !== before
     },
     block: (repository, blocked) => void overrides.set(repository, blocked),
   }

@@ -87,9 +87,9 @@ export function inquiring({ repository, target, attempt, availability, metrics, 
     for (const { remote, pass, result } of trials) {
       pass.settle(request.signal?.aborted ? 'untold' : outcomeOf(result))
       const about = { repository: repository.name, remote: remote.url, method: request.method }
-      const refuses = refusesUs(remote, result)
-      if (availability.credentialsRefused(remote, refuses)) {
-        log.warn({ ...about, ...(!isFault(result) && { status: result.status }) }, 'remote refuses our credentials')
+      const refusal = isFault(result) || !refusesUs(remote, result) ? undefined : result.status
+      if (availability.credentialsRefused(remote, refusal)) {
+        log.warn({ ...about, status: refusal }, 'remote refuses our credentials')
       }
       if (request.signal?.aborted || !isTrouble(result)) continue
       const said = isFault(result) ? { err: result, code: result.code } : { status: result.status }
@@ -149,7 +149,5 @@ function outcomeOf(result: Result): 'succeeded' | 'failed' | 'untold' {
 }
 
 /** S3 has one status for wrong keys and for a key that opens other doors only. */
-const refusesUs = ({ access }: Remote, result: Result): boolean =>
-  !isFault(result) &&
-  (result.status === 401 || result.status === 403) &&
-  (access.auth !== undefined || access.headers.length > 0)
+const refusesUs = ({ access }: Remote, { status }: SourceResponse): boolean =>
+  (status === 401 || status === 403) && (access.auth !== undefined || access.headers.length > 0)

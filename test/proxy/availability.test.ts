@@ -59,6 +59,6 @@ describe('U7: what an operator sees and does', () => {
 it('U6: refused credentials are told once, until they were taken again', async () => {
   const [remote] = (await configured({})).remotes
   const { credentialsRefused } = availability()
-  const told = [true, true, false, true].map((refuses) => credentialsRefused(remote, refuses))
-  expect(told).toEqual([true, false, false, true])
+  const told = [403, 403, 401, undefined, 403].map((status) => credentialsRefused(remote, status))
+  expect(told).toEqual([true, false, true, false, true])
 })
