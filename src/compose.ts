@@ -4,6 +4,7 @@ import { createSchedule } from './administration/schedule.js'
 import { createTasks } from './administration/tasks.js'
 import { createTurns } from './administration/turns.js'
 import { createWarmJobs } from './administration/warm-jobs.js'
+import { createRewriter } from './buildpacks/rewriting/rewriter.js'
 import { openLiveConfig } from './compose/live-config.js'
 import { createMeasuring } from './compose/measuring.js'
 import { openUpstream } from './compose/open-upstream.js'
@@ -14,12 +15,15 @@ import { createAccessRecorder, openAccessLog } from './http/access.js'
 import { createApp } from './http/app.js'
 import { createArtifactHeaders } from './http/artifact-headers.js'
 import { createArtifacts } from './http/artifacts.js'
-import { createAdmit } from './http/auth.js'
+import { createAttempts } from './http/attempts.js'
+import { createAdmit, createAdmitWriter } from './http/auth.js'
+import { createPublicUrl } from './http/public-url.js'
 import { createBufferPool } from './http/pump.js'
 import { createRequestIds } from './http/request-id.js'
 import { createRequestMetrics } from './http/request-metrics.js'
 import { createSend } from './http/send.js'
 import { createServers } from './http/server.js'
+import { createUploadRoutes } from './http/uploads.js'
 import type { Logger } from './log.js'
 import { createMetrics } from './metrics.js'
 import { createProxy } from './proxy/proxy.js'
@@ -81,7 +85,11 @@ export async function startLarder(
   })
   const upstream = await openUpstream(settings, env, repositories)
   const via = `1.1 larder-${data.id}`
-  const proxy = createProxy({ store, upstream, metrics, log, userAgent: `larder/${version}`, via })
+  const proxy = createProxy({
+    ...{ store, upstream, metrics, log, userAgent: `larder/${version}`, via },
+    rewriter: createRewriter({ repositories }),
+    publicUrl: () => config.current.publicUrl,
+  })
   const servers = createServers({
     ...settings,
     log,
@@ -104,10 +112,16 @@ export async function startLarder(
     return config.reload()
   }
 
+  const attempts = createAttempts()
   const artifacts = createArtifacts({
     proxy,
     find,
     admit: createAdmit(credentials.current),
+    change: createUploadRoutes({
+      ...{ uploads: proxy.uploads, unhurried: servers.unhurried, via, log },
+      admitWriter: createAdmitWriter(credentials.current, attempts, log),
+    }),
+    publicUrl: createPublicUrl(() => config.current),
     send: createSend({ fieldsOf: createArtifactHeaders(via), pool: createBufferPool() }),
     log,
     via,
@@ -124,10 +138,12 @@ export async function startLarder(
     availability: proxy.availability,
     foresee: proxy.foresee,
   })
-  const admin = { administration, tokens: credentials.current, unhurried: servers.unhurried, log, version }
+  const admin = { administration, tokens: credentials.current, attempts, unhurried: servers.unhurried, log, version }
   const app = createApp({ artifacts, metrics, health, measure, log, admin })
-  const { configFile, readTokensFile, adminTokenFile, tls } = settings
-  const watched = [configFile, readTokensFile, adminTokenFile, tls?.cert, tls?.key].filter((file) => file !== undefined)
+  const { configFile, readTokensFile, writeTokensFile, adminTokenFile, tls } = settings
+  const watched = [configFile, readTokensFile, writeTokensFile, adminTokenFile, tls?.cert, tls?.key].filter(
+    (file) => file !== undefined,
+  )
   const watches = watched.map((file) =>
     watchFile(
       file,

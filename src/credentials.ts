@@ -10,12 +10,13 @@ export interface Credentials {
   reload(): Promise<void>
 }
 
-type CredentialSettings = Pick<Settings, 'readTokensFile' | 'adminTokenFile' | 'dataDirectory'>
+type CredentialSettings = Pick<Settings, 'readTokensFile' | 'writeTokensFile' | 'adminTokenFile' | 'dataDirectory'>
 
 /** The tokens of O5, and an administrator's that is made where none is configured. Throws `ConfigError`. */
 export async function openCredentials(settings: CredentialSettings, log: Logger): Promise<Credentials> {
   const load = async (): Promise<Tokens> => ({
-    reading: settings.readTokensFile === undefined ? undefined : createTokenSet(loadTokens(settings.readTokensFile)),
+    reading: tokensOf(settings.readTokensFile),
+    writing: tokensOf(settings.writeTokensFile),
     admin: createTokenSet(await adminTokens(settings, log)),
   })
   let tokens = await load()
@@ -26,6 +27,8 @@ export async function openCredentials(settings: CredentialSettings, log: Logger)
     },
   }
 }
+
+const tokensOf = (file: string | undefined) => (file === undefined ? undefined : createTokenSet(loadTokens(file)))
 
 async function adminTokens({ adminTokenFile, dataDirectory }: CredentialSettings, log: Logger) {
   if (adminTokenFile !== undefined) return loadTokens(adminTokenFile)

@@ -32,11 +32,18 @@ export type ErrorCode =
   | 'INTEGRITY_MISMATCH'
   | 'TYPE_MISMATCH'
   | 'CHECKSUM_UNKNOWN'
+  | 'REWRITE_FAILED'
   | 'STORE_FAULT'
   | 'NO_ROOM'
   | 'NOT_STORED'
   | 'NOTHING_LISTED'
   | 'ARCHIVE_INVALID'
+  | 'CHECKSUM_MISMATCH'
+  | 'UPLOAD_TYPE_MISMATCH'
+  | 'UPLOAD_NO_ROOM'
+  | 'UPLOAD_OVERTAKEN'
+  | 'ARTIFACT_IMMUTABLE'
+  | 'PRECONDITION_FAILED'
   | 'DATA_DIRECTORY_UNUSABLE'
   | 'SHUTTING_DOWN'
   | 'INTERNAL'
@@ -46,6 +53,8 @@ export interface ErrorDetails {
   readonly status?: number
   /** Seconds the remote asked us to wait (`Retry-After`). */
   readonly retryAfter?: number
+  /** The methods that are allowed, where one is not. */
+  readonly allow?: string
   readonly cause?: unknown
 }
 
@@ -54,6 +63,7 @@ export class LarderError extends Error {
   override readonly name = 'LarderError'
   readonly status: number | undefined
   readonly retryAfter: number | undefined
+  readonly allow: string | undefined
 
   constructor(
     readonly code: ErrorCode,
@@ -63,6 +73,7 @@ export class LarderError extends Error {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.status = details.status
     this.retryAfter = details.retryAfter
+    this.allow = details.allow
   }
 }
 

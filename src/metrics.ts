@@ -37,6 +37,14 @@ export function createMetrics() {
       'result',
     ]),
     fills: counter('larder_fills_total', 'Bodies taken in from remotes, by how it ended.', ['repository', 'result']),
+    uploads: counter('larder_uploads_total', 'Uploads to hosted repositories and removals, by how they ended.', [
+      'repository',
+      'result',
+    ]),
+    rewrites: counter('larder_rewrites_total', 'Bodies made with URLs rewritten, by how it ended.', [
+      'repository',
+      'result',
+    ]),
     breakerOpenings: counter('larder_breaker_openings_total', 'How often the breaker of a remote opened.', [
       'repository',
       'remote',
@@ -54,10 +62,11 @@ export function createMetrics() {
       'Bodies whose digest was wrong or not to be had: by what the head promised, a literal pin, a list, or unknown.',
       ['repository', 'kind'],
     ),
-    damagedBodies: counter('larder_damaged_bodies_total', 'Stored bodies found damaged and dropped.', [
-      'repository',
-      'reason',
-    ]),
+    damagedBodies: counter(
+      'larder_damaged_bodies_total',
+      'Stored bodies found damaged: dropped, or kept where they were uploaded.',
+      ['repository', 'reason'],
+    ),
     aborted: counter('larder_aborted_total', 'Answers cut short, by who ended them.', ['repository', 'by']),
     duration: histogram('larder_request_duration_seconds', 'From the request to the last byte sent.', [
       'repository',

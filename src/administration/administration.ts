@@ -12,6 +12,7 @@ import type { Explanation } from './explain-views.js'
 import { exported } from './export.js'
 import { imported } from './import.js'
 import { statistics } from './statistics.js'
+import { asking, isStoring, purgeable, storing } from './suited.js'
 import type { Tasks } from './tasks.js'
 import type { ArtifactPage, ArtifactState, ImportReport, Removed, RepositoryState, Statistics, Task } from './views.js'
 import type { WarmJobs } from './warm-jobs.js'
@@ -92,11 +93,12 @@ export function createAdministration(deps: AdministrationDeps): Administration {
   }
 
   const state = (repository: Repository): RepositoryState => {
-    const { name, aliases, profile, retention } = repository
+    const { name, aliases, type, profile, members, retention } = repository
     const { records, bytes } = store.totals(name)
     return {
-      ...{ name, aliases, profile, records, bytes },
-      blocked: availability.isBlocked(repository),
+      ...{ name, aliases, type, profile, records, bytes },
+      members: members.map((member) => member.name),
+      blocked: repository.type === 'proxy' && availability.isBlocked(repository),
       remotes: availability.remotes(repository).map(({ url, breaker, retryAt }) => ({
         ...{ url, breaker, retryAt: retryAt === undefined ? null : new Date(retryAt).toISOString() },
       })),
@@ -111,23 +113,27 @@ export function createAdministration(deps: AdministrationDeps): Administration {
 
   return {
     repositories: () => deps.repositories().map(state),
-    list: (listing) => listArtifacts(store, find(listing.repository), listing),
+    list: (listing) => listArtifacts(store, storing(find(listing.repository)), listing),
     artifact(nameOrAlias, path) {
-      const repository = find(nameOrAlias)
+      const repository = storing(find(nameOrAlias))
       return artifactState(store, repository, targetOf(repository, path))
     },
     explain: (words) => explain({ ...deps, state }, words),
-    purge: (designation, soft) => store.purge(select(find, designation), { soft }),
-    pin: (designation) => store.pin(select(find, designation)),
+    purge: (designation, soft) =>
+      store.purge(
+        select((name) => purgeable(find(name)), designation),
+        { soft },
+      ),
+    pin: (designation) => store.pin(select((name) => storing(find(name)), designation)),
     unpin: (designation) => store.unpin(select(find, designation)),
     pins: () => store.pins(),
     block(nameOrAlias, blocked) {
-      const repository = find(nameOrAlias)
+      const repository = asking(find(nameOrAlias))
       availability.block(repository, blocked)
       return state(repository)
     },
     resetBreaker(nameOrAlias) {
-      const repository = find(nameOrAlias)
+      const repository = asking(find(nameOrAlias))
       availability.reset(repository)
       return state(repository)
     },
@@ -137,7 +143,8 @@ export function createAdministration(deps: AdministrationDeps): Administration {
       return { since, repositories: await statistics(deps.metrics, names) }
     },
     export({ repository, prefix, glob }) {
-      const repositories = repository === undefined ? deps.repositories() : [find(repository)]
+      const repositories =
+        repository === undefined ? deps.repositories().filter(isStoring) : [storing(find(repository))]
       const narrowed = {
         prefix: prefix && withoutLeadingSlash(prefix),
         glob: glob === undefined ? undefined : globOf(glob),

@@ -96,9 +96,16 @@ function summary({ lastUse, isPinned }: Facts, { name }: Repository, record: Sto
   }
 }
 
-export function variantState({ caching }: Repository, path: string, stored: StoredResponse, now: number): VariantState {
+export function variantState(
+  { type, caching }: Repository,
+  path: string,
+  stored: StoredResponse,
+  now: number,
+): VariantState {
   const life = freshness(stored, path, caching)
-  const ttl = timeToLive(life, now)
+  // What was uploaded is the truth, and never turns stale.
+  const isTruth = type === 'hosted'
+  const ttl = isTruth ? Number.POSITIVE_INFINITY : timeToLive(life, now)
   return {
     status: stored.status,
     size: stored.body.size,
@@ -109,7 +116,7 @@ export function variantState({ caching }: Repository, path: string, stored: Stor
     validatedAt: moment(stored.responseTime),
     age: Math.floor(currentAge(life, now)),
     ttl: Number.isFinite(ttl) ? Math.floor(ttl) : null,
-    fresh: ttl > 0 && !life.noCache && !life.invalidated,
+    fresh: isTruth ? !stored.damaged : ttl > 0 && !life.noCache && !life.invalidated,
     selecting: stored.selecting,
   }
 }

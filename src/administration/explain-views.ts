@@ -1,11 +1,12 @@
 import type { Foresight } from '../proxy/foresight.js'
-import type { RemoteState, VariantState } from './views.js'
+import type { RemoteState, RepositoryState, VariantState } from './views.js'
 
 export type { RepositoryState } from './views.js'
 
 /** Why an artifact is served as it is. Sizes in bytes, durations in seconds, moments in ISO 8601. */
 export interface Explanation {
   readonly repository: string
+  readonly type: RepositoryState['type']
   /** What of the given words led to it. */
   readonly foundBy: 'name' | 'alias' | 'remote'
   /** Path and query as they are keyed and sent to the remote, without the leading slash. */
@@ -22,6 +23,8 @@ export interface Explanation {
     readonly sha256: string | null
     readonly list: string | null
   } | null
+  /** Its URLs are rewritten for clients; `members`: globs over those of an archive that are looked into. */
+  readonly rewrite: { readonly match: string; readonly members: readonly string[] } | null
   readonly remotes: readonly RemoteState[]
   /** Where it would be asked for, in this order. */
   readonly remoteUrls: readonly string[]
@@ -37,12 +40,16 @@ export interface Explanation {
     readonly seconds: number
   } | null
   /** What a GET would come to now; `cacheStatus` lacks what the remote's answer adds. */
-  readonly next: {
-    readonly action: Foresight['action']
-    readonly cacheStatus: string
-    readonly error: string | null
-    readonly sentence: string
-  }
+  readonly next: Outcome
+  /** Of a group: what a GET of each member would come to, in the order they are asked. */
+  readonly members: readonly (Outcome & { readonly repository: string })[]
+}
+
+interface Outcome {
+  readonly action: Foresight['action']
+  readonly cacheStatus: string
+  readonly error: string | null
+  readonly sentence: string
 }
 
 /** `maxAge`: `null` for ever, or where the remote alone says it (`by: remote`). */

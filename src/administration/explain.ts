@@ -3,12 +3,14 @@ import { cacheStatus } from '../caching/cache-status.js'
 import { checksumRule, listPath } from '../caching/checksum-rules.js'
 import { ruleFor } from '../caching/freshness.js'
 import type { Repository } from '../caching/repository.js'
-import { routing } from '../caching/routing.js'
+import { rewriteRule } from '../caching/rewrite-rules.js'
+import { isRouted, routing } from '../caching/routing.js'
 import { LarderError } from '../errors.js'
+import { type Foresight, notRouted } from '../proxy/foresight.js'
 import type { Proxy as ArtifactProxy } from '../proxy/proxy.js'
 import { isUrl, type Place, placeAtRemote, placeOfUrl, splitItem } from '../warming/places.js'
 import { type AdministeredStore, variantState } from './catalogue.js'
-import { outlookSentence, variantSentence } from './explain-sentences.js'
+import { groupSentence, outlookSentence, variantSentence } from './explain-sentences.js'
 import type { Explanation, FreshnessExplanation, RepositoryState, VariantExplanation } from './explain-views.js'
 
 export interface ExplainDeps {
@@ -30,24 +32,25 @@ export async function explain(deps: ExplainDeps, words: string): Promise<Explana
   const key = cacheKey(repository.name, target)
   // As curl would ask.
   const request = { repository, method: 'GET', target: written, headers: ['Accept', '*/*'], leaving: never } as const
-  const { known, ...foreseen } = await deps.foresee(request)
+  const { foreseen, known, members, sentence } = await outlook(deps, request)
   const record = await deps.store.lookup(key)
   const now = Date.now()
   const lastUse = deps.store.lastUse(key)
   const { remotes, blocked } = deps.state(repository)
   const verdict = routing(repository.routing, written)
   return {
-    ...{ repository: repository.name, foundBy, path: target.slice(1), key },
+    ...{ repository: repository.name, type: repository.type, foundBy, path: target.slice(1), key },
     query: queryOf(repository, written, target),
     routing: { routed: verdict.routed, rule: verdict.by ?? null },
     freshness: freshnessOf(repository, pathOf(target)),
     checksum: checksumOf(repository, pathOf(target)),
+    rewrite: rewriteOf(repository, target),
     ...{ remotes, blocked },
     remoteUrls: repository.remotes.map(({ url }) => url + target),
     stored: (record?.variants ?? []).map((stored): VariantExplanation => {
       const state = variantState(repository, pathOf(target), stored, now)
       const freshUntil = state.ttl === null ? null : new Date(now + state.ttl * 1000).toISOString()
-      return { ...state, storedFrom: record?.remote ?? '', freshUntil, why: variantSentence(state, stored) }
+      return { ...state, storedFrom: record?.remote ?? '', freshUntil, why: variantSentence(repository, state, stored) }
     }),
     pinned: deps.store.isPinned(key),
     lastAccess: lastUse === undefined ? null : new Date(lastUse).toISOString(),
@@ -58,14 +61,58 @@ export async function explain(deps: ExplainDeps, words: string): Promise<Explana
           seconds: Math.ceil(known.secondsLeft),
         }
       : null,
-    next: {
-      action: foreseen.action,
-      cacheStatus: cacheStatus(foreseen.cache),
-      error: foreseen.error ?? null,
-      sentence: outlookSentence(foreseen),
-    },
+    next: outcome(foreseen, sentence),
+    members,
   }
 }
+
+const outcome = ({ action, cache, error }: Foresight, sentence: string) => ({
+  ...{ action, cacheStatus: cacheStatus(cache), error: error ?? null, sentence },
+})
+
+interface Outlook {
+  readonly foreseen: Foresight
+  readonly known: Foreseen['known']
+  readonly sentence: string
+  readonly members: Explanation['members']
+}
+
+type Foreseen = Awaited<ReturnType<ExplainDeps['foresee']>>
+
+async function outlook({ foresee }: ExplainDeps, request: Parameters<ExplainDeps['foresee']>[0]): Promise<Outlook> {
+  const { repository } = request
+  if (repository.type !== 'group') {
+    const { known, ...foreseen } = await foresee(request)
+    return { foreseen, known, sentence: outlookSentence(repository, foreseen), members: [] }
+  }
+  const members = await Promise.all(
+    repository.members.map(async (member) => {
+      const { known: _, ...foreseen } = await foresee({ ...request, repository: member })
+      return { member, foreseen }
+    }),
+  )
+  const possible = members.filter(({ foreseen: { action } }) => action !== 'absent' && action !== 'not-routed')
+  const [first] = possible
+  // Behind one in trouble only what is stored is served.
+  const deciding =
+    first?.foreseen.action === 'unavailable' ? (possible.find(({ foreseen }) => isStored(foreseen)) ?? first) : first
+  const foreseen = isRouted(repository.routing, request.target) ? (deciding?.foreseen ?? nowhere) : notRouted
+  return {
+    foreseen,
+    known: undefined,
+    sentence: groupSentence(foreseen, deciding?.member),
+    members: members.map(({ member, foreseen }) => ({
+      repository: member.name,
+      ...outcome(foreseen, outlookSentence(member, foreseen)),
+    })),
+  }
+}
+
+const isStored = ({ action }: Foresight) =>
+  action === 'hit' || action === 'stale' || action === 'stale-while-revalidate' || action === 'spared'
+
+/** None of a group's members has it. */
+const nowhere: Foresight = { action: 'absent', status: 404, cache: { outcome: 'negative' } }
 
 const never = () => new AbortController().signal
 
@@ -107,6 +154,11 @@ function freshnessOf({ caching }: Repository, path: string): FreshnessExplanatio
   // A plain shared cache has no lifetime of its own to give.
   if (caching.profile === 'rfc9111') return { by: 'remote', match: null, maxAge: null, force: false }
   return { by: 'remote-or-default', match: null, maxAge: seconds(caching.maxAge), force: false }
+}
+
+function rewriteOf(repository: Repository, target: string): Explanation['rewrite'] {
+  const rule = rewriteRule(repository, target)
+  return rule ? { match: rule.match, members: rule.in.map(({ match }) => match) } : null
 }
 
 function checksumOf({ integrity }: Repository, path: string): Explanation['checksum'] {

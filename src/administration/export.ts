@@ -53,6 +53,7 @@ async function* entriesOfRecord(
   const opened: { readonly stored: StoredResponse; readonly body: OpenBody | undefined }[] = []
   try {
     for (const stored of record.variants) {
+      if (stored.damaged) continue
       const body = stored.body.inline ? undefined : await store.open(record.key, stored)
       // One that is damaged is dropped, and so not part of what is stored.
       if (body || stored.body.inline) opened.push({ stored, body })

@@ -1,15 +1,12 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { ArchiveEntry } from '../archive/layout.js'
 import { readArchive } from '../archive/read.js'
-import { cacheKey, checkTarget, keyTarget, pathOf, repositoryOf } from '../caching/cache-key.js'
-import { contradictsPin } from '../caching/checksum-rules.js'
-import type { RawHeaders } from '../caching/headers.js'
-import { maxVariants, type StoredBody, type StoredRecord, type StoredResponse } from '../caching/record.js'
+import { cacheKey, repositoryOf } from '../caching/cache-key.js'
+import type { StoredBody, StoredRecord } from '../caching/record.js'
 import type { Repository } from '../caching/repository.js'
-import { storable, storedHeaders } from '../caching/storable.js'
 import { isLarderError, LarderError } from '../errors.js'
 import type { Intake, Offer } from '../storage/intake.js'
 import type { AdministeredStore } from './catalogue.js'
+import { offerOf } from './offers.js'
 import type { ImportReport } from './views.js'
 
 export interface ImportDeps {
@@ -140,55 +137,4 @@ class Run {
     this.report.skipped += 1
     if (this.report.findings.length < mostNamed) this.report.findings.push({ artifact, reason })
   }
-}
-
-/** What may be stored here of a record from elsewhere; why not, where nothing may. An archive is anybody's: nothing of it is believed. */
-function offerOf(repository: Repository, { key, remote, variants }: StoredRecord, force: boolean): Offer | string {
-  const target = key.slice(repositoryOf(key).length)
-  try {
-    checkTarget(target)
-  } catch (error) {
-    if (isLarderError(error)) return error.message
-    throw error
-  }
-  if (target.length > longestTarget) return 'its path is too long'
-  if (keyTarget(target, repository.query) !== target)
-    return "its query is no part of the key by the repository's settings"
-  const path = pathOf(target)
-  const now = Date.now()
-  const good = variants.slice(0, maxVariants).flatMap((stored) => {
-    const { status, headers, body } = stored
-    const isFit =
-      areSound(headers) &&
-      isStatus(status) &&
-      storable({ headers: [] }, stored, path, repository.caching).store &&
-      !contradictsPin(path, repository.integrity, body.digest)
-    return isFit ? [datedBefore(now, { ...stored, headers: storedHeaders(headers) })] : []
-  })
-  if (good.length === 0) return "the repository's settings forbid to store it"
-  return { key: cacheKey(repository.name, target), remote, variants: good, force }
-}
-
-/** Characters of path and query; more are not served. */
-const longestTarget = 8 * 1024
-
-const isStatus = (status: number) => status >= 200 && status <= 599
-
-function areSound(headers: RawHeaders): boolean {
-  try {
-    for (let i = 0; i < headers.length; i += 2) {
-      const [name = '', value = ''] = headers.slice(i, i + 2)
-      validateHeaderName(name)
-      validateHeaderValue(name, value)
-    }
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** By a clock that went ahead it would be fresh for longer than it is, and newer than all that comes. */
-function datedBefore(now: number, stored: StoredResponse): StoredResponse {
-  const responseTime = Math.min(stored.responseTime, now)
-  return { ...stored, responseTime, requestTime: Math.min(stored.requestTime, responseTime) }
 }

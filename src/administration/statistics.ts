@@ -20,12 +20,13 @@ export async function statistics(metrics: Metrics, repositories: readonly string
       outcomes[labels.outcome] = (outcomes[labels.outcome] ?? 0) + value
     }
     const total = Object.values(outcomes).reduce((sum, count) => sum + count, 0)
+    const asked = total - (outcomes.upload ?? 0)
     const here = Object.entries(outcomes).reduce(
       (sum, [name, count]) => (answeredHere.has(name) ? sum + count : sum),
       0,
     )
     return {
-      ...{ repository, requests: total, outcomes, hitRate: total === 0 ? null : here / total },
+      ...{ repository, requests: total, outcomes, hitRate: asked === 0 ? null : here / asked },
       ...{ bytesSent: sumOf(sent, repository), bytesFetched: sumOf(fetched, repository) },
     }
   })

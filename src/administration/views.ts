@@ -3,8 +3,12 @@
 export interface RepositoryState {
   readonly name: string
   readonly aliases: readonly string[]
+  readonly type: 'proxy' | 'hosted' | 'group'
   readonly profile: 'artifact' | 'rfc9111'
+  /** Of a proxy. */
   readonly remotes: readonly RemoteState[]
+  /** Of a group: the names of the repositories it asks, in this order. */
+  readonly members: readonly string[]
   readonly blocked: boolean
   readonly records: number
   readonly bytes: number

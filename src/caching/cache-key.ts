@@ -95,6 +95,14 @@ export const cacheKey = (repository: string, target: string): string => reposito
 
 export const repositoryOf = (key: string): string => key.slice(0, key.indexOf('/'))
 
+/** What is made of an artifact is kept beside it, by `plan`; no target has this character (C10). */
+export const derivedKey = (key: string, plan: string): string => `${key}#${plan}`
+
+export const isDerived = (key: string): boolean => key.includes('#')
+
+/** The key of what it was made of; of any other key itself. */
+export const originalKey = (key: string): string => key.split('#', 1)[0] as string
+
 /** A key or target as a log may have it (O3): values of the query may be signatures. */
 export const withoutQueryValues = (target: string): string => {
   const { path, query } = split(target)

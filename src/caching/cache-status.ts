@@ -1,6 +1,7 @@
 /** How a request was answered, for the client, the log and the metrics. */
 export interface CacheOutcome {
-  readonly outcome: 'hit' | 'stale' | 'revalidated' | 'miss' | 'bypass' | 'negative' | 'error'
+  /** `upload`: not asked for an artifact, but sent one, or had it removed. */
+  readonly outcome: 'hit' | 'stale' | 'revalidated' | 'miss' | 'bypass' | 'negative' | 'error' | 'upload'
   /** Seconds of freshness left; below 0 when stale. */
   readonly ttl?: number | undefined
   /** Why the request went to the remote; without it, and where the outcome doesn't imply it, nothing went forward. */
@@ -25,7 +26,7 @@ export function cacheStatus(o: CacheOutcome): string {
   const fwd = o.fwd ?? impliedFwd[o.outcome]
   const status = o.fwdStatus ?? (o.outcome === 'revalidated' ? 304 : undefined)
   if (fwd !== undefined) value += status === undefined ? `; fwd=${fwd}` : `; fwd=${fwd}; fwd-status=${status}`
-  else if (o.outcome !== 'error') value += '; hit'
+  else if (o.outcome !== 'error' && o.outcome !== 'upload') value += '; hit'
   // For ever has no number.
   if (o.ttl !== undefined && Number.isFinite(o.ttl)) value += `; ttl=${integer(o.ttl)}`
   if (o.stored) value += '; stored'

@@ -69,7 +69,7 @@ function digestMember(headers: RawHeaders, name: string): string | undefined {
 }
 
 /** As hex; `undefined` unless it is exactly `bytes` bytes in canonical base64. */
-function base64Digest(value: string | undefined, bytes: number): string | undefined {
+export function base64Digest(value: string | undefined, bytes: number): string | undefined {
   if (value === undefined) return undefined
   const digest = Buffer.from(value, 'base64')
   return digest.length === bytes && digest.toString('base64') === value ? digest.toString('hex') : undefined

@@ -8,7 +8,7 @@ export type { ByteRange } from './ranges.js'
 export type Outcome = RangeOutcome | { readonly kind: 'not-modified' } | { readonly kind: 'failed' }
 
 /** As Node parses them: names in lower case. */
-type RequestHeaders = Readonly<Record<string, string | string[] | undefined>>
+export type RequestHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 interface Representation {
   readonly status: number
@@ -60,6 +60,17 @@ export function isConditional(headers: RequestHeaders): boolean {
     headers['if-match'] !== undefined ||
     headers['if-unmodified-since'] !== undefined
   )
+}
+
+/**
+ * Whether the preconditions of a PUT or DELETE forbid it (RFC 9110 §13.2.2, steps 1 to 3); `current` is what is there.
+ * `now` in ms, for two-digit years.
+ */
+export function forbidsChange(headers: RequestHeaders, current: Representation | undefined, now: number): boolean {
+  if (!current) return headers['if-match'] !== undefined
+  if (fails(headers, current, now)) return true
+  const ifNoneMatch = combined(headers['if-none-match'])
+  return ifNoneMatch !== undefined && tagListed(ifNoneMatch, current.etag, weakMatch)
 }
 
 /** Steps 1 and 2; a date that isn't one, or isn't known, asks nothing. */

@@ -112,7 +112,7 @@ const isEncodedResponse = (value: unknown): value is EncodedResponse =>
   isObject(value.selecting) &&
   Object.values(value.selecting).every((line) => line === null || typeof line === 'string') &&
   isBodyHead(value.body) &&
-  (value.invalidated === undefined || value.invalidated === true)
+  [value.invalidated, value.damaged].every((mark) => mark === undefined || mark === true)
 
 const isRawHeaders = (value: unknown): value is RawHeaders =>
   Array.isArray(value) && value.length % 2 === 0 && value.every((text) => typeof text === 'string')

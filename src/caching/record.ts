@@ -36,6 +36,8 @@ export interface StoredResponse {
   readonly body: StoredBody
   /** A soft purge marked it: never to be reused without validation, whatever its lifetime (K5). */
   readonly invalidated?: true
+  /** Its body is known to be another than its digest says, or gone; kept, for nobody can send it again but who uploaded it. */
+  readonly damaged?: true
 }
 
 /** What is known of a response before its body is. */

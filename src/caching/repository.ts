@@ -5,22 +5,31 @@ export interface Repository {
   readonly name: string
   readonly aliases: readonly string[]
   readonly format: 'raw'
-  readonly type: 'proxy'
+  readonly type: RepositoryType
   readonly profile: Profile
-  /** Remote storage: mirrors of the same content, asked in this order. */
-  readonly remotes: readonly [Remote, ...Remote[]]
+  /** Remote storage of a proxy: mirrors of the same content, asked in this order. Others have none. */
+  readonly remotes: readonly Remote[]
+  /** Whom a group asks, in this order; none of them is a group. Others have none. */
+  readonly members: readonly Repository[]
+  /** Whether an upload may replace what a hosted repository has. */
+  readonly redeploy: boolean
   /** Out of service by hand: the remotes are not asked, stored copies are served (U7). */
   readonly blocked: boolean
   /** Routing rules (C9): a path must fit one of `allow`, where there is any, and none of `block`. */
   readonly routing: { readonly allow: readonly Glob[]; readonly block: readonly Glob[] }
   readonly query: QueryPolicy
   readonly integrity: IntegrityPolicy
+  /** The first rule that fits the path says what of a body is rewritten. */
+  readonly rewrite: readonly RewriteRule[]
   readonly retention: RetentionPolicy
   readonly caching: CachingPolicy
   /** Client headers passed on (lower case), or `'all'` end-to-end ones but those of U1. */
   readonly forwardRequestHeaders: 'all' | readonly string[]
   readonly upstream: UpstreamPolicy
 }
+
+/** `proxy`: what a remote has. `hosted`: what was uploaded. `group`: what the first of its members has. */
+export type RepositoryType = 'proxy' | 'hosted' | 'group'
 
 /** `artifact`: our promises for immutable files. `rfc9111`: a plain shared cache. */
 export type Profile = 'artifact' | 'rfc9111'
@@ -97,6 +106,14 @@ export interface ChecksumRule extends Glob {
   readonly required: boolean
 }
 
+/** Fits paths whose bodies are served with the URLs of other repositories' remotes replaced by our own. */
+export interface RewriteRule extends Glob {
+  /** Fit the paths, in an archive, of the members that are looked into. */
+  readonly in: readonly Glob[]
+  /** Whether the directory that a tar begins with becomes `.`. */
+  readonly unwrap?: boolean
+}
+
 /** How much of a repository is kept (K6). */
 export interface RetentionPolicy {
   /** Bytes; `Infinity` where only the store's own cap counts. */
@@ -141,6 +158,9 @@ export interface UpstreamPolicy {
   readonly redirects: { readonly allow: readonly string[] }
 }
 
+/** What stands for the remote of an uploaded artifact. */
+export const uploaded = 'upload'
+
 /** Whether what came from `url` is this repository's still: other remotes may hold other bytes (D5). */
-export const isRemoteOf = ({ remotes }: Repository, url: string): boolean =>
-  remotes.some((remote) => remote.url === url)
+export const isRemoteOf = ({ type, remotes }: Repository, url: string): boolean =>
+  type === 'hosted' ? url === uploaded : remotes.some((remote) => remote.url === url)

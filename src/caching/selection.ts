@@ -1,5 +1,5 @@
 import { LarderError } from '../errors.js'
-import { cacheKey, pathOf } from './cache-key.js'
+import { cacheKey, originalKey, pathOf } from './cache-key.js'
 import { compileGlob } from './glob.js'
 
 /** Which artifacts of a repository an operator means. Plain data: it is stored as it is. */
@@ -12,14 +12,14 @@ export interface Selection {
   readonly pattern: string
 }
 
-/** Whether a cache key is meant. Throws `PATH_INVALID` for a glob that isn't one. */
+/** Whether a cache key is meant; what is derived goes with its original. Throws `PATH_INVALID` for a glob that isn't one. */
 export function selects({ repository, by, pattern }: Selection): (key: string) => boolean {
   const start = selectionPrefix({ repository, by, pattern })
-  if (by === 'path') return (key) => key === start
+  if (by === 'path') return (key) => originalKey(key) === start
   if (by !== 'glob') return (key) => key.startsWith(start)
   const glob = compileGlob(pattern)
   if (!glob) throw new LarderError('PATH_INVALID', `${JSON.stringify(pattern)} is not a glob`)
-  return (key) => key.startsWith(start) && glob.matches(pathOf(key.slice(repository.length)))
+  return (key) => key.startsWith(start) && glob.matches(pathOf(originalKey(key).slice(repository.length)))
 }
 
 /** What the keys that are meant begin with, for listing them. */

@@ -45,6 +45,10 @@ export function withVariant(variants: readonly StoredResponse[], fresh: StoredRe
   return [fresh, ...others].slice(0, maxVariants)
 }
 
+/** Of one record: the same body, chosen by the same values. */
+export const sameVariant = (a: StoredResponse, b: StoredResponse): boolean =>
+  a === b || (a.body.digest === b.body.digest && JSON.stringify(a.selecting) === JSON.stringify(b.selecting))
+
 export function sameSelecting(a: StoredResponse['selecting'], b: StoredResponse['selecting']): boolean {
   const names = Object.keys(a)
   return names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && a[name] === b[name])

@@ -1,4 +1,5 @@
 import type { ArtifactPage, ArtifactState, ArtifactSummary, Removed, RepositoryState } from '../administration/views.js'
+import { uploaded } from '../caching/repository.js'
 import type { ApiClient } from './api-client.js'
 import {
   CommandFailed,
@@ -68,7 +69,9 @@ export async function list(api: ApiClient, terminal: Terminal, words: string, op
 }
 
 const repositoryNames = async (api: ApiClient): Promise<readonly string[]> =>
-  (await api.get<{ repositories: readonly RepositoryState[] }>('/repositories')).repositories.map(({ name }) => name)
+  (await api.get<{ repositories: readonly RepositoryState[] }>('/repositories')).repositories
+    .filter(({ type }) => type !== 'group')
+    .map(({ name }) => name)
 
 /** Narrow columns first and the path last: the widths of what is still to come are not known. */
 const listLine = ({ repository, path, bytes, storedAt, pinned }: ArtifactSummary) =>
@@ -81,7 +84,7 @@ export async function stat(api: ApiClient, terminal: Terminal, words: string, as
   terminal.out(
     fields([
       ['artifact', printable(`${state.repository}/${state.path}`)],
-      ['remote', state.current ? state.remote : `${state.remote} (no longer configured: it will be fetched anew)`],
+      ['remote', remoteText(state)],
       ['stored', minute(state.storedAt)],
       ['last used', minute(state.lastAccess)],
       ['pinned', state.pinned ? 'yes' : 'no'],
@@ -104,6 +107,12 @@ export async function stat(api: ApiClient, terminal: Terminal, words: string, as
       ])}`,
     )
   }
+}
+
+function remoteText({ remote, current }: ArtifactState): string {
+  if (remote === uploaded)
+    return current ? 'none: it was uploaded' : 'none: it was uploaded, when the repository was a hosted one'
+  return current ? remote : `${remote} (no longer configured: it will be fetched anew)`
 }
 
 export interface PurgeOptions extends Meaning {

@@ -2,7 +2,7 @@ import type { Repository } from '../caching/repository.js'
 import { openUpstream } from '../compose/open-upstream.js'
 import { ConfigError, type Fault } from '../config/config-error.js'
 import { readEnvironment, type Settings } from '../config/environment.js'
-import { loadConfig } from '../config/load.js'
+import { type Config, loadConfig } from '../config/load.js'
 import { loadTokens } from '../config/tokens.js'
 import { type Probe, probe } from './probe.js'
 import { CommandFailed, json, NotUnderstood, type Terminal, table } from './terminal.js'
@@ -17,18 +17,24 @@ export interface CheckOptions {
 
 /** Judges environment, repositories.yaml and files of tokens as `serve` would. Throws `CommandFailed` with every fault. */
 export async function check(terminal: Terminal, options: CheckOptions): Promise<void> {
-  const { settings, repositories, faults } = await configuration(terminal.env)
+  const { settings, config, faults } = await configuration(terminal.env)
   if (!settings || faults.length > 0) {
     if (options.json) terminal.out(json({ faults }))
     throw new CommandFailed(`the configuration has faults\n${new ConfigError(faults).message}`)
   }
+  const repositories = config?.repositories ?? []
+  if (config && rewritesForNobody(config)) terminal.err(withoutPublicUrl)
   if (!options.remotes && options.path.length === 0) {
-    const checked = repositories.map(({ name, remotes }) => ({
-      repository: name,
+    const checked = repositories.map(({ name, type, remotes, members }) => ({
+      ...{ repository: name, type },
       remotes: remotes.map(({ url }) => url),
+      members: members.map((member) => member.name),
     }))
-    const rows = checked.map(({ repository, remotes }) => [repository, remotes.join(', ')])
-    const text = `${table(['repository', 'remotes'], rows)}configuration is good\n`
+    const rows = checked.map(({ repository, type, remotes, members }) => [
+      ...[repository, type],
+      type === 'hosted' ? 'uploads' : [...remotes, ...members].join(', '),
+    ])
+    const text = `${table(['repository', 'type', 'comes from'], rows)}configuration is good\n`
     return terminal.out(options.json ? json({ faults, repositories: checked }) : text)
   }
   const probes = await probeAll(settings, repositories, terminal.env, options.path)
@@ -36,6 +42,12 @@ export async function check(terminal: Terminal, options: CheckOptions): Promise<
   const failed = probes.filter(({ fault }) => fault !== null)
   if (failed.length > 0) throw new CommandFailed(`${failed.length} of ${probes.length} remotes cannot be reached`)
 }
+
+const rewritesForNobody = ({ publicUrl, publicHosts, repositories }: Config) =>
+  publicUrl === undefined && publicHosts.length === 0 && repositories.some(({ rewrite }) => rewrite.length > 0)
+
+const withoutPublicUrl =
+  'warning: URLs are rewritten for requests from this machine only; others get originals until publicUrl or publicHosts is set\n'
 
 /** Environment and files are judged together, so that all faults are told at once. */
 async function configuration(env: NodeJS.ProcessEnv) {
@@ -52,10 +64,10 @@ async function configuration(env: NodeJS.ProcessEnv) {
   const settings = await judged(() => readEnvironment(env))
   const file = settings?.configFile ?? (env.LARDER_CONFIG || './repositories.yaml')
   const config = await judged(() => loadConfig(file, env))
-  for (const tokens of [settings?.readTokensFile, settings?.adminTokenFile]) {
+  for (const tokens of [settings?.readTokensFile, settings?.writeTokensFile, settings?.adminTokenFile]) {
     if (tokens !== undefined) await judged(() => loadTokens(tokens))
   }
-  return { settings, repositories: config?.repositories ?? [], faults }
+  return { settings, config, faults }
 }
 
 async function probeAll(
@@ -64,9 +76,10 @@ async function probeAll(
   env: NodeJS.ProcessEnv,
   paths: readonly string[],
 ): Promise<readonly Probe[]> {
-  const isIn = (path: string, { name }: Repository) => path.startsWith(`${name}/`)
+  const isIn = (path: string, { name, remotes }: Repository) => remotes.length > 0 && path.startsWith(`${name}/`)
   const stray = paths.find((path) => !repositories.some((repository) => isIn(path, repository)))
-  if (stray !== undefined) throw new NotUnderstood(`--path: "${stray}" does not begin with the name of a repository`)
+  if (stray !== undefined)
+    throw new NotUnderstood(`--path: "${stray}" does not begin with the name of a repository that has a remote`)
   const upstream = await openUpstream(settings, env, () => repositories)
   const probes = repositories.flatMap((repository) => {
     const target = paths.find((path) => isIn(path, repository))?.slice(repository.name.length) ?? '/'

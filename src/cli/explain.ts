@@ -6,14 +6,18 @@ import { duration, fields, json, minute, printable, size, type Terminal } from '
 export async function explain(api: ApiClient, terminal: Terminal, words: string, asJson: boolean): Promise<void> {
   const found = await api.get<Explanation>('/explain', { artifact: words })
   if (asJson) return terminal.out(json(found))
-  const { repository, path, checksum, remembered, next, lastAccess, pinned } = found
+  const { repository, type, path, checksum, remembered, next, lastAccess, pinned } = found
   terminal.out(
     fields([
       ['artifact', printable(`${repository}/${path}`)],
-      ['repository', `${repository} (${foundBy[found.foundBy]})`],
+      ['repository', `${repository} (${type}, ${foundBy[found.foundBy]})`],
       ['routing', routingText(found)],
-      ['freshness', freshnessText(found)],
+      ['freshness', type === 'proxy' ? freshnessText(found) : 'never stale'],
       ['checksum', checksum ? `${checksum.match}: ${checksumText(checksum)}` : 'no rule'],
+      [
+        'rewriting',
+        found.rewrite ? `rule ${found.rewrite.match}: members ${found.rewrite.members.join(', ')}` : 'no rule',
+      ],
       ['key', printable(found.key)],
       ['query', queryText(found)],
       ...remoteLines(found),
@@ -27,7 +31,8 @@ export async function explain(api: ApiClient, terminal: Terminal, words: string,
     ]),
   )
   for (const variant of found.stored) terminal.out(`\n${variantFields(variant)}`)
-  terminal.out(`\n${next.sentence}\n`)
+  for (const member of found.members) terminal.out(`\n${member.repository}: ${member.sentence}`)
+  terminal.out(`${found.members.length > 0 ? '\n' : ''}\n${next.sentence}\n`)
 }
 
 const foundBy = { name: 'by its name', alias: 'by an alias', remote: 'by its remote' } as const

@@ -4,6 +4,7 @@ import { type ExportOptions, exportArchive, type ImportOptions, importArchive } 
 import * as artifacts from './artifacts.js'
 import { explain } from './explain.js'
 import { addPrewarmCommand } from './prewarm-command.js'
+import { addProjectCommands } from './project-commands.js'
 import * as repositories from './repositories.js'
 import * as tasks from './tasks.js'
 import { CommandFailed, type Terminal } from './terminal.js'
@@ -24,7 +25,7 @@ export async function runCommand(argv: readonly string[], version: string, termi
 }
 
 const manual = `
-Without a command it serves. Commands other than serve and check talk to a running server:
+Without a command it serves. Commands other than serve, check, env and doctor talk to a running server:
   --server names it, or LARDER_SERVER (http://127.0.0.1:8080 otherwise);
   --token-file names a file with an admin token, or LARDER_TOKEN_FILE. Otherwise it is taken from where
   the server has it (LARDER_ADMIN_TOKEN_FILE, LARDER_DATA/admin-token): on its own host nothing needs to be said.
@@ -38,7 +39,11 @@ Artifacts are named as in their URL, behind /repository/:
   larder export --repository lang-jvm > jvm.tar, and larder import < jvm.tar on another server
   larder prewarm 'lang-jvm/jdk/heroku-24/openjdk{17,21}.tar.gz'
 
-Exit codes: 0 done, 1 failed (verify: damage was found), 2 not understood.`
+Projects are led here by variables:
+  larder env --for gitlab --buildpack gradle@v49 --url https://larder.example.com
+  larder doctor --env-file .env
+
+Exit codes: 0 done, 1 failed (verify: damage was found, doctor: something is wrong), 2 not understood.`
 
 function buildProgram(version: string, terminal: Terminal): Command {
   const program = new Command('larder')
@@ -51,6 +56,7 @@ function buildProgram(version: string, terminal: Terminal): Command {
     .enablePositionalOptions()
     .addHelpText('after', manual)
   addLocalCommands(program, version, terminal)
+  addProjectCommands(program, terminal)
   const api: AddCommand = (usage, description) => addApiCommand(program, terminal, usage, description)
   addArtifactCommands(api, terminal)
   addRepositoryCommands(api, terminal)

@@ -9,13 +9,16 @@ export async function repositories(api: ApiClient, terminal: Terminal, asJson: b
 
 const repositoryTable = (states: readonly RepositoryState[]): string =>
   table(
-    ['repository', 'artifacts', 'size', 'cap', 'state', 'remotes'],
-    states.map(({ name, records, bytes, maxSize, blocked, remotes }) => [
-      ...[name, records, size(bytes), maxSize === null ? '-' : size(maxSize)],
-      blocked ? 'blocked' : 'in service',
-      remotes.map(remoteText).join(', '),
+    ['repository', 'type', 'artifacts', 'size', 'cap', 'state', 'comes from'],
+    states.map((state) => [
+      ...[state.name, state.type, state.records, size(state.bytes), state.maxSize === null ? '-' : size(state.maxSize)],
+      state.blocked ? 'blocked' : 'in service',
+      sourcesText(state),
     ]),
   )
+
+const sourcesText = ({ type, remotes, members }: RepositoryState) =>
+  type === 'hosted' ? 'uploads' : [...remotes.map(remoteText), ...members].join(', ')
 
 const remoteText = ({ url, breaker, retryAt }: RemoteState) =>
   breaker === 'closed'
@@ -39,7 +42,7 @@ export async function change(
 export async function stats(api: ApiClient, terminal: Terminal, asJson: boolean): Promise<void> {
   const answer = await api.get<Statistics>('/stats')
   if (asJson) return terminal.out(json(answer))
-  const outcomes = ['hit', 'stale', 'revalidated', 'miss', 'bypass', 'negative', 'error']
+  const outcomes = ['hit', 'stale', 'revalidated', 'miss', 'bypass', 'negative', 'upload', 'error']
   const rows = answer.repositories.map((repository) => [
     ...[repository.repository, repository.requests],
     repository.hitRate === null ? '-' : `${(repository.hitRate * 100).toFixed(1)} %`,

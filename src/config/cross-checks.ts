@@ -3,14 +3,18 @@ import { repositoryName } from './names.js'
 import { parseDuration } from './quantities.js'
 import { remoteIssues } from './remote-checks.js'
 import { artifactOnly, profileDefaults } from './repositories.js'
+import { memberIssues, typeIssues } from './type-checks.js'
+import { wrong } from './wording.js'
 
 /**
  * What no setting shows by itself. Works on the data as read, before validation and whatever its shape, so that
  * these faults are reported together with all others.
  */
 export function crossIssues(data: unknown): Issue[] {
-  if (!isMap(data) || !isMap(data.repositories)) return []
-  const { repositories } = data
+  if (!isMap(data)) return []
+  const { repositories = {} } = data
+  if (!isMap(repositories)) return []
+  if (Object.keys(repositories).length === 0) return namesPresets(data) ? [] : [nothingServed(data)]
   const defaults = isMap(data.defaults) ? data.defaults : {}
   const perRepository = Object.entries(repositories).flatMap(([name, settings]) => {
     if (!isMap(settings)) return []
@@ -18,6 +22,7 @@ export function crossIssues(data: unknown): Issue[] {
     return [
       ...(plain ? forbiddenIssues(name, settings) : []),
       ...breakerIssues(['repositories', name], settings.breaker, defaults.breaker),
+      ...typeIssues(['repositories', name], settings),
       ...remoteIssues(['repositories', name], settings),
     ]
   })
@@ -25,9 +30,22 @@ export function crossIssues(data: unknown): Issue[] {
     ...nameIssues(repositories),
     ...breakerIssues(['defaults'], defaults.breaker, undefined),
     ...perRepository,
+    ...memberIssues(repositories),
     ...aliasIssues(repositories),
   ]
 }
+
+/** Presets that are none are told of themselves. */
+const namesPresets = ({ presets }: Data) => Array.isArray(presets) && presets.length > 0
+
+const nothingServed = ({ repositories }: Data): Issue => ({
+  path: ['repositories'],
+  message:
+    repositories === undefined
+      ? wrong(undefined, 'a map of repositories, or presets')
+      : 'is empty, expected at least one repository, or presets',
+  atKey: false,
+})
 
 /** zod passes over this one key of a record without a word; the repository would be missing without one too. */
 function nameIssues(repositories: Data): Issue[] {

@@ -69,6 +69,11 @@ export const environment = z.object({
   LARDER_READ_TOKENS_FILE: file
     .optional()
     .describe('File with the tokens that may read artifacts, one a line; without it, reading needs none.'),
+  LARDER_WRITE_TOKENS_FILE: file
+    .optional()
+    .describe(
+      'File with the tokens that may upload to hosted repositories, delete from them, and read, one a line; without it, only admin tokens may.',
+    ),
   LARDER_ADMIN_TOKEN_FILE: file
     .optional()
     .describe(

@@ -14,6 +14,8 @@ export interface Settings {
   readonly caFile: string | undefined
   /** Reading artifacts needs one of its tokens; `undefined` where reading is anonymous (O5). */
   readonly readTokensFile: string | undefined
+  /** Its tokens may upload to hosted repositories and delete from them, and read. */
+  readonly writeTokensFile: string | undefined
   /** `undefined` for the token that is made in the data directory. */
   readonly adminTokenFile: string | undefined
   readonly redisUrl: string | undefined
@@ -99,6 +101,7 @@ function asSettings(values: EnvironmentValues): Settings {
     tls: cert !== undefined && key !== undefined ? Object.freeze({ cert, key, port }) : undefined,
     caFile: values.LARDER_CA_FILE,
     readTokensFile: values.LARDER_READ_TOKENS_FILE,
+    writeTokensFile: values.LARDER_WRITE_TOKENS_FILE,
     adminTokenFile: values.LARDER_ADMIN_TOKEN_FILE,
     redisUrl: values.REDIS_URL,
     redisDeadline: values.LARDER_REDIS_DEADLINE,

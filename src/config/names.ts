@@ -88,6 +88,11 @@ export const redirectTarget = parsed('a host, host:port or CIDR range such as 10
   return isRange(target) || isHost(target) ? target : undefined
 })
 
+/** Where builds reach us: `host` or `host:port`, in lower case. */
+export const publicHost = parsed('a host or host:port such as larder.example.com:8080', (text) =>
+  isHost(text.toLowerCase()) ? text.toLowerCase() : undefined,
+)
+
 function isRange(text: string): boolean {
   const [address = '', bits = '', ...more] = text.split('/')
   const family = isIP(address)

@@ -162,10 +162,8 @@ export interface RemoteEntry extends AccessSettings {
   readonly url: string
 }
 
+export const remoteWanted = 'an http or https URL, a map with url, or a list of those'
+
 export const remote = z
-  .union([...entry.options, entries], {
-    error: ({ input }) => wrong(input, 'an http or https URL, a map with url, or a list of those'),
-  })
-  .transform((written): readonly [RemoteEntry, ...RemoteEntry[]] =>
-    Array.isArray(written) ? [written[0] as RemoteEntry, ...written.slice(1)] : [written],
-  )
+  .union([...entry.options, entries], { error: ({ input }) => wrong(input, remoteWanted) })
+  .transform((written): readonly RemoteEntry[] => [written].flat())

@@ -3,10 +3,8 @@ import type { RemoteEntry } from './remote-settings.js'
 import type { OwnSettings, SharedSettings } from './repository-settings.js'
 
 /** Each remote with how it is reached: what its entry says, else the repository, else `defaults`. */
-export function remotesOf(own: OwnSettings, shared: SharedSettings): readonly [Remote, ...Remote[]] {
-  const asRemote = (entry: RemoteEntry): Remote => ({ url: entry.url, access: accessOf(entry, own, shared) })
-  const [first, ...mirrors] = own.remote
-  return [asRemote(first), ...mirrors.map(asRemote)]
+export function remotesOf(own: OwnSettings, shared: SharedSettings): readonly Remote[] {
+  return (own.remote ?? []).map((entry) => ({ url: entry.url, access: accessOf(entry, own, shared) }))
 }
 
 function accessOf(entry: RemoteEntry, own: OwnSettings, shared: SharedSettings): RemoteAccess {

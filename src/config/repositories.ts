@@ -9,7 +9,6 @@ import {
 
 const common = {
   format: 'raw',
-  type: 'proxy',
   blocked: false,
   allow: [],
   block: [],
@@ -20,6 +19,7 @@ const common = {
   timeout: { connect: '3s', headers: '10s', stall: '30s' },
   retry: { attempts: 3, budget: '20s', resumes: 5 },
   checksums: [],
+  rewrite: [],
   maxSize: 'unlimited',
   unusedFor: 'forever',
   maxRedirects: 5,
@@ -61,6 +61,7 @@ export const artifactOnly = [
   'keepOnUpstreamMissing',
   'negative',
   'staleWhileRevalidate',
+  'rewrite',
 ] as const
 
 export function buildRepositories(
@@ -71,11 +72,35 @@ export function buildRepositories(
     artifact: completeSettings.parse(profileDefaults.artifact),
     rfc9111: completeSettings.parse(profileDefaults.rfc9111),
   }
-  const repositories = Object.entries(own).map(([name, settings]) => {
+  const build = (name: string, members: readonly Repository[]) => {
+    const settings = own[name] as OwnSettings
     const profile = settings.profile ?? shared.profile ?? 'artifact'
-    return asRepository(name, settings, shared, overlay(base[profile], inheritable(shared, profile), settings))
-  })
-  return deepFreeze(repositories)
+    return {
+      ...asRepository(name, settings, shared, overlay(base[profile], inheritable(shared, profile), settings)),
+      members,
+    }
+  }
+  const names = Object.keys(own)
+  const built = new Map<string, Repository>()
+  for (const name of names) if (own[name]?.type !== 'group') built.set(name, build(name, []))
+  for (const name of names) {
+    if (own[name]?.type === 'group')
+      built.set(
+        name,
+        build(
+          name,
+          membersOf(name, own).flatMap((n) => built.get(n) ?? []),
+        ),
+      )
+  }
+  return deepFreeze(names.map((name) => built.get(name) as Repository))
+}
+
+/** The names of those a group asks in the end: members that are groups stand for theirs. */
+function membersOf(group: string, own: Readonly<Record<string, OwnSettings>>): readonly string[] {
+  const members = own[group]?.members ?? []
+  const names = members.flatMap((name) => (own[name]?.type === 'group' ? membersOf(name, own) : [name]))
+  return [...new Set(names)]
 }
 
 /** `defaults` are written for all repositories, so what a plain shared cache may not have just passes it by. */
@@ -100,14 +125,20 @@ function overlay(base: CompleteSettings, shared: SharedSettings, own: OwnSetting
   }
 }
 
-function asRepository(name: string, own: OwnSettings, shared: SharedSettings, settings: CompleteSettings): Repository {
-  const { format, type, profile, blocked, allow, block, query, forwardRequestHeaders } = settings
+function asRepository(
+  name: string,
+  own: OwnSettings,
+  shared: SharedSettings,
+  settings: CompleteSettings,
+): Omit<Repository, 'members'> {
+  const { type = 'proxy', redeploy = false, aliases = [] } = own
+  const { format, profile, blocked, allow, block, query, forwardRequestHeaders } = settings
   const { timeout, retry, breaker, maxRedirects, redirects } = settings
-  const { typeGuard, checksums, maxSize, unusedFor } = settings
+  const { typeGuard, checksums, rewrite, maxSize, unusedFor } = settings
   const { freshness, maxAge, targetedFields, clientCacheControl } = settings
   const { staleWhileRevalidate, maxStale, keepOnUpstreamMissing, negative } = settings
   return {
-    ...{ name, aliases: own.aliases ?? [], format, type, profile, blocked, query, forwardRequestHeaders },
+    ...{ name, aliases, format, type, profile, blocked, query, forwardRequestHeaders, redeploy, rewrite },
     remotes: remotesOf(own, shared),
     routing: { allow, block },
     integrity: { typeGuard, checksums },

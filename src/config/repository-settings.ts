@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import type { ChecksumRule } from '../caching/repository.js'
-import { alias, fieldName, forwardedField, glob, listPath, redirectTarget, sha256 } from './names.js'
+import { compileGlob } from '../caching/glob.js'
+import type { ChecksumRule, Glob, RewriteRule } from '../caching/repository.js'
+import { alias, fieldName, forwardedField, glob, listPath, redirectTarget, repositoryName, sha256 } from './names.js'
 import { idleTime, lifetime, seconds, sizeCap, timer, whole } from './quantities.js'
 import { ownAccess, remote, sharedAccess } from './remote-settings.js'
 import { wrong } from './wording.js'
@@ -51,6 +52,22 @@ const checksumRule = z
     return z.NEVER
   })
 
+const anyMember = [compileGlob('**') as Glob]
+
+const rewriteRule = z
+  .strictObject({
+    match: glob.describe('Glob over the path without its leading slash; `**` crosses slashes.'),
+    in: z
+      .exactOptional(z.array(glob).min(1, { error: 'is empty, expected globs, or no such setting for all members' }))
+      .describe('Globs over the paths inside an archive: the members that are looked into; all of them without it.'),
+    unwrap: z
+      .exactOptional(z.boolean())
+      .describe(
+        'Whether the directory a tar begins with becomes `.`, as herokuish needs it of the source archives of GitHub.',
+      ),
+  })
+  .transform(({ match, in: members = anyMember, unwrap = false }): RewriteRule => ({ ...match, in: members, unwrap }))
+
 const queryWanted = 'forward, ignore or { drop: [names] }'
 
 const query = z.union(
@@ -72,7 +89,6 @@ const forwardRequestHeaders = z.union([z.literal('all'), z.array(forwardedField)
 
 const single = {
   format: z.literal('raw', supported('raw')).describe('Kind of registry; only `raw` so far.'),
-  type: z.literal('proxy', supported('proxy')).describe('Kind of repository; only `proxy` so far.'),
   profile: z
     .enum(['artifact', 'rfc9111'])
     .describe('`artifact`: made for immutable files. `rfc9111`: a plain shared HTTP cache.'),
@@ -115,6 +131,11 @@ const single = {
     .array(checksumRule)
     .describe(
       'Where the SHA-256 of a path is written down. The first rule whose glob fits decides; a body that differs is refused.',
+    ),
+  rewrite: z
+    .array(rewriteRule)
+    .describe(
+      "Archives and text files that are served with the URLs of configured repositories' remotes replaced by Larder's own.",
     ),
   maxSize: sizeCap.describe(
     'Stored bytes of this repository at most: a size such as `20GiB`, or `unlimited`. The least recently used goes first.',
@@ -182,8 +203,30 @@ const settings = {
 export const sharedSettings = z.strictObject(settings)
 
 export const ownSettings = z.strictObject({
-  remote: remote.describe(
-    'Remote storage: the URL the path is appended to. A list of them names mirrors of the same files, asked in this order; one with settings of its own is written as a map with `url`.',
+  type: z.exactOptional(
+    z
+      .enum(['proxy', 'hosted', 'group'])
+      .describe(
+        '`proxy`: what its remote has, and so without this setting. `hosted`: what is uploaded to it. `group`: what the first of its members has.',
+      ),
+  ),
+  remote: z.exactOptional(
+    remote.describe(
+      'Remote storage of a proxy: the URL the path is appended to. A list of them names mirrors of the same files, asked in this order; one with settings of its own is written as a map with `url`.',
+    ),
+  ),
+  members: z.exactOptional(
+    z
+      .array(repositoryName)
+      .min(1, { error: 'is empty, expected the names of repositories' })
+      .describe(
+        'Of a group: the names of the repositories it asks, in this order. The first that has the path serves it.',
+      ),
+  ),
+  redeploy: z.exactOptional(
+    z
+      .boolean()
+      .describe('Of a hosted repository: whether an upload may replace what is there; `false` without this setting.'),
   ),
   aliases: z.exactOptional(
     z.array(alias).describe('Other names of the repository: `/repository/<alias>/...` is the same as under its own.'),

@@ -19,7 +19,9 @@ export interface Form<T> {
   readonly jsonSchema: () => SchemaNode
   /** What the file has at its top, in words. */
   readonly wanted: string
-  /** What no setting shows by itself, on the data as read. */
+  /** Adds what the data as read stands for. */
+  readonly prepare?: (data: unknown) => unknown
+  /** What no setting shows by itself, on the data as prepared. */
   readonly crossIssues: (data: unknown) => readonly Issue[]
 }
 
@@ -39,7 +41,8 @@ export function validate<T>(text: string, file: string, env: NodeJS.ProcessEnv, 
     ...source.faults,
     ...source.resolve((written, path) => resolve(written, kindOf(settingAt(schema, path)))),
   ]
-  const data = source.data()
+  const written = source.data()
+  const data = form.prepare?.(written) ?? written
   const parsed = form.schema.safeParse(data, { error: issueMessage })
   const issues = [
     ...(parsed.error?.issues.flatMap((issue) => asIssues(issue, schema)) ?? []),

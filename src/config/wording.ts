@@ -47,7 +47,7 @@ export function suggestion(name: string, known: readonly string[]): string {
 }
 
 /** Levenshtein's distance, case ignored: a wrong case is the nearest of all typos. */
-function editDistance(left: string, right: string): number {
+export function editDistance(left: string, right: string): number {
   const [a, b] = [left.toLowerCase(), right.toLowerCase()]
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {

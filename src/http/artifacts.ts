@@ -2,19 +2,26 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { checkTarget, splitArtifactPath } from '../caching/cache-key.js'
 import type { CacheOutcome } from '../caching/cache-status.js'
 import type { Repository } from '../caching/repository.js'
+import { isRewritable } from '../caching/rewrite-rules.js'
 import { isLarderError, LarderError } from '../errors.js'
 import type { Logger } from '../log.js'
 import type { Proxy as ArtifactProxy } from '../proxy/proxy.js'
+import { whyNot } from '../proxy/refusal.js'
 import type { Resolution } from '../proxy/resolution.js'
 import type { Admit } from './auth.js'
 import { Exchange, type ExchangeDeps } from './exchange.js'
+import type { PublicUrl } from './public-url.js'
 import type { Send } from './send.js'
+import { type UploadRoutes, writtenBy } from './uploads.js'
+import { createWantedForm } from './wanted-form.js'
 
 export interface ArtifactsDeps extends ExchangeDeps {
   readonly proxy: ArtifactProxy
   readonly find: (nameOrAlias: string) => Repository | undefined
   readonly admit: Admit
   readonly send: Send
+  readonly change: UploadRoutes
+  readonly publicUrl: PublicUrl
   readonly log: Logger
 }
 
@@ -23,11 +30,13 @@ const maxTarget = 8 * 1024
 
 const failing: CacheOutcome = { outcome: 'error' }
 
-/** GET and HEAD `/repository/<name>/<path>`, on the raw request and response: their bytes and spelling count (C2, C10). */
+/** `/repository/<name>/<path>`: GET and HEAD, and PUT and DELETE of hosted repositories; on the raw request and response: their bytes and spelling count (C2, C10). */
 export type Artifacts = (request: IncomingMessage, response: ServerResponse) => void
 
 export function createArtifacts(deps: ArtifactsDeps): Artifacts {
-  const { proxy, find, admit, send, log, via } = deps
+  const { proxy, find, admit, send, change, publicUrl, log, via } = deps
+
+  const wantedForm = createWantedForm(publicUrl, log)
 
   const answer = (exchange: Exchange): void | Promise<void> => {
     const { request } = exchange
@@ -38,37 +47,27 @@ export function createArtifacts(deps: ArtifactsDeps): Artifacts {
     if (!split) throw new LarderError('PATH_INVALID', 'expected /repository/<name>/<path>')
     const repository = find(split.name)
     exchange.repository = repository?.name
+    if (repository?.type === 'hosted' && writtenBy.has(method)) return change(exchange, repository, split.target)
     const headers = admit(request)
-    if (method !== 'GET' && method !== 'HEAD')
-      throw new LarderError('METHOD_NOT_ALLOWED', `${method} on a proxy repository`)
+    if (method !== 'GET' && method !== 'HEAD') throw notAllowed(method, repository)
     checkTarget(split.target)
     if (!repository) throw new LarderError('REPOSITORY_UNKNOWN', `no repository or alias is named "${split.name}"`)
     if (request.headers.via?.includes(via))
       throw new LarderError('LOOP_DETECTED', 'the request came through here before')
     const resolution = proxy.resolve({
-      repository,
-      method,
-      target: split.target,
-      headers,
+      ...{ repository, method, headers, target: split.target },
+      ...(isRewritable(repository, split.target) && wantedForm(request, split.target)),
       leaving: () => exchange.leaving(),
     })
     return resolution instanceof Promise
-      ? resolution.then((resolved) => deliver(exchange, resolved))
-      : deliver(exchange, resolution)
+      ? resolution.then((resolved) => deliver(exchange, resolved, repository))
+      : deliver(exchange, resolution, repository)
   }
 
-  const deliver = (exchange: Exchange, resolution: Resolution): void | Promise<void> => {
+  const deliver = (exchange: Exchange, resolution: Resolution, repository: Repository): void | Promise<void> => {
     const { cache } = resolution
-    switch (resolution.kind) {
-      case 'artifact':
-        return send(exchange, resolution.artifact, cache)
-      case 'absent':
-        return exchange.fail(remoteSaid('UPSTREAM_ABSENT', resolution.status), cache)
-      case 'refused':
-        return exchange.fail(remoteSaid('UPSTREAM_REFUSED', resolution.status), cache)
-      case 'trouble':
-        return exchange.fail(resolution.error, cache)
-    }
+    if (resolution.kind === 'artifact') return send(exchange, resolution.artifact, cache)
+    return exchange.fail(whyNot(resolution, repository), cache)
   }
 
   const failed = (exchange: Exchange, error: unknown) => {
@@ -95,5 +94,7 @@ export function createArtifacts(deps: ArtifactsDeps): Artifacts {
   }
 }
 
-const remoteSaid = (code: 'UPSTREAM_ABSENT' | 'UPSTREAM_REFUSED', status: number) =>
-  new LarderError(code, `the remote answered ${status}`, { status })
+function notAllowed(method: string | undefined, repository: Repository | undefined): LarderError {
+  const allow = repository?.type === 'hosted' ? 'GET, HEAD, PUT, DELETE' : 'GET, HEAD'
+  return new LarderError('METHOD_NOT_ALLOWED', `${method} on a ${repository?.type ?? 'proxy'} repository`, { allow })
+}

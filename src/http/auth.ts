@@ -2,6 +2,8 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { RawHeaders } from '../caching/headers.js'
 import { LarderError } from '../errors.js'
+import type { Logger } from '../log.js'
+import type { Attempts } from './attempts.js'
 
 /** Tokens somebody may present. */
 export interface TokenSet {
@@ -13,6 +15,8 @@ export interface TokenSet {
 export interface Tokens {
   /** `undefined` where reading is anonymous. */
   readonly reading: TokenSet | undefined
+  /** May upload and delete, as `admin` may, and read. `undefined` where none are configured. */
+  readonly writing: TokenSet | undefined
   readonly admin: TokenSet
 }
 
@@ -47,13 +51,29 @@ export type Admit = (request: IncomingMessage) => RawHeaders
 
 export function createAdmit(tokens: () => Tokens): Admit {
   return ({ headers: { authorization }, rawHeaders }) => {
-    const { reading, admin } = tokens()
+    const { reading, writing, admin } = tokens()
     if (authorization === undefined && !reading) return rawHeaders
     const secret = presentedToken(authorization)
-    const ours = secret !== undefined && (reading?.nameOf(secret) ?? admin.nameOf(secret)) !== undefined
+    const ours = secret !== undefined && [reading, writing, admin].some((set) => set?.nameOf(secret) !== undefined)
     if (reading && !ours)
       throw new LarderError('UNAUTHORIZED', 'reading needs a token, and none that is known was sent')
     return ours ? withoutAuthorization(rawHeaders) : rawHeaders
+  }
+}
+
+/** The name of the token that lets a request upload or delete. Throws `UNAUTHORIZED`, `TOO_MANY_ATTEMPTS`. */
+export type AdmitWriter = (request: IncomingMessage) => string
+
+export function createAdmitWriter(tokens: () => Tokens, attempts: Attempts, log: Logger): AdmitWriter {
+  return ({ headers: { authorization }, socket: { remoteAddress: client = '' } }) => {
+    const { writing, admin } = tokens()
+    const secret = presentedToken(authorization)
+    if (secret === undefined)
+      throw new LarderError('UNAUTHORIZED', 'uploading and deleting need a token that may write')
+    const name = attempts.nameOf(client, secret, writing ? [writing, admin] : [admin])
+    if (name !== undefined) return name
+    log.warn({ client }, 'wrong token for an upload or deletion')
+    throw new LarderError('UNAUTHORIZED', 'the token may not upload or delete')
   }
 }
 

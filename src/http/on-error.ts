@@ -36,11 +36,18 @@ const statusOf = {
   INTEGRITY_MISMATCH: 502,
   TYPE_MISMATCH: 502,
   CHECKSUM_UNKNOWN: 502,
+  REWRITE_FAILED: 502,
   STORE_FAULT: 500,
   NO_ROOM: 503,
   NOT_STORED: 502,
   NOTHING_LISTED: 502,
   ARCHIVE_INVALID: 400,
+  CHECKSUM_MISMATCH: 400,
+  UPLOAD_TYPE_MISMATCH: 415,
+  UPLOAD_NO_ROOM: 507,
+  UPLOAD_OVERTAKEN: 409,
+  ARTIFACT_IMMUTABLE: 409,
+  PRECONDITION_FAILED: 412,
   DATA_DIRECTORY_UNUSABLE: 500,
   SHUTTING_DOWN: 503,
   INTERNAL: 500,
@@ -66,7 +73,7 @@ export function errorAnswer(error: LarderError, request: IncomingMessage): Error
   if (status === 503 || status === 504) {
     headers.push('Retry-After', String(Math.min(Math.max(Math.ceil(error.retryAfter ?? 0), shortestWait), longestWait)))
   }
-  if (status === 405) headers.push('Allow', 'GET, HEAD')
+  if (status === 405) headers.push('Allow', error.allow ?? 'GET, HEAD')
   // Basic first: clients that know one scheme only look at the first challenge.
   if (status === 401)
     headers.push('WWW-Authenticate', 'Basic realm="larder"', 'WWW-Authenticate', 'Bearer realm="larder"')

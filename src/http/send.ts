@@ -3,6 +3,7 @@ import type { CacheOutcome } from '../caching/cache-status.js'
 import { field, filterFields } from '../caching/headers.js'
 import { type ByteRange, evaluate, isConditional, wantsRange } from '../caching/preconditions.js'
 import { isLarderError, LarderError } from '../errors.js'
+import { opened, release } from '../proxy/bodies.js'
 import type { Artifact, ArtifactBody } from '../proxy/resolution.js'
 import type { OpenBody } from '../storage/blob-store.js'
 import type { Exchange } from './exchange.js'
@@ -194,33 +195,6 @@ function failed({ exchange, artifact }: Sending, error: unknown): void {
   const fault = isLarderError(error) ? error : new LarderError('STORE_FAULT', 'reading a body failed', { cause: error })
   if (exchange.response.headersSent) exchange.cut(fault.code)
   else exchange.fail(fault, { outcome: 'error', detail: fault.code })
-}
-
-function opened(body: ArtifactBody, range: ByteRange | undefined): OpenBody {
-  switch (body.kind) {
-    case 'stored':
-      return body.body
-    case 'growing':
-      return body.follow(range)
-    case 'inline':
-      return fromMemory(body.bytes)
-    default:
-      throw new LarderError('INTERNAL', `a ${body.kind} body can't be read by position`)
-  }
-}
-
-const fromMemory = (bytes: Uint8Array): OpenBody => ({
-  async read(into, position) {
-    const part = bytes.subarray(position, position + into.length)
-    into.set(part)
-    return part.length
-  },
-  close() {},
-})
-
-function release(body: ArtifactBody): void {
-  if (body.kind === 'stored') body.body.close()
-  if (body.kind === 'passing') body.discard()
 }
 
 const contentRange = ({ start, end }: ByteRange, size: number | undefined) => `bytes ${start}-${end}/${size ?? '*'}`

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import http, { type IncomingMessage, type RequestListener } from 'node:http'
+import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import https from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
@@ -85,7 +85,15 @@ export function createServers(options: ServerOptions): Servers {
         if (request.url?.includes('\\')) artifacts(request, response)
         else listener(request, response)
       }
-      for (const server of servers) server.on('request', guarded(serve, reset, options.refused))
+      const handle = guarded(serve, reset, options.refused)
+      for (const server of servers) {
+        server.on('request', handle)
+        server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+          // An upload may be refused before a byte of it is sent.
+          if (request.method !== 'PUT') response.writeContinue()
+          handle(request, response)
+        })
+      }
       const urls = [urlOf('http', await listenOn(plain, host, port))]
       if (secure && tls) urls.push(urlOf('https', await listenOn(secure, host, tls.port)))
       return urls

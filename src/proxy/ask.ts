@@ -12,6 +12,10 @@ export interface ArtifactRequest {
   readonly headers: RawHeaders
   /** The remote's word is wanted, however fresh a stored copy is. */
   readonly validated?: boolean
+  /** What is stored is wanted, however stale, and nothing asked of the remote. */
+  readonly storedOnly?: boolean
+  /** What our own URLs begin with for the client, where he may be served a rewritten body; without it he gets the original. */
+  readonly publicUrl?: string | undefined
   /** A warm-up: nobody uses what it brings, so that it says nothing of how long to keep it (K6). */
   readonly warming?: boolean
   /** Holds a fill that this request begins back, until a client asks for the same. */

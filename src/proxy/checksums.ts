@@ -7,9 +7,8 @@ import { credentialFields } from '../caching/storable.js'
 import { isLarderError, LarderError } from '../errors.js'
 import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics.js'
-import type { ArtifactRequest } from './ask.js'
 import { collected } from './collected.js'
-import type { Resolution } from './resolution.js'
+import type { Resolution, Resolve } from './resolution.js'
 
 /** The digests that the configuration, or a file of the repository itself, writes down for artifacts (U4). */
 export interface Checksums {
@@ -35,7 +34,7 @@ export interface Pin {
 }
 
 export interface ChecksumsDeps {
-  readonly resolve: (request: ArtifactRequest) => Resolution | Promise<Resolution>
+  readonly resolve: Resolve
   readonly metrics: Metrics
   readonly log: Logger
 }

@@ -1,4 +1,5 @@
 import type { OpenBody } from '../storage/blob-store.js'
+import { opened } from './bodies.js'
 import type { Artifact } from './resolution.js'
 
 /** The whole body of a small artifact; `undefined` where it has more than `most` bytes. */
@@ -15,7 +16,7 @@ export async function collected({ size, body }: Artifact, most: number): Promise
       return bytes
     }
     default: {
-      const open = body.kind === 'stored' ? body.body : body.follow(undefined)
+      const open = opened(body, undefined)
       try {
         return tooLong ? undefined : await collect(chunksOf(open), most)
       } finally {

@@ -12,12 +12,17 @@ import { isLarderError, LarderError } from '../errors.js'
 import { type ArtifactRequest, Ask } from './ask.js'
 import { type Availability, createAvailability } from './availability.js'
 import { createChecksums } from './checksums.js'
+import { createDerivations } from './derive.js'
 import type { Foresight } from './foresight.js'
 import * as foresight from './foresight.js'
+import { createGroups } from './group.js'
+import { damaged, foreseeUpload, isRefusal, unreadable, uploadedAt } from './hosted.js'
 import { rememberingFreshness } from './lives.js'
 import { createObtain, type Obtain, type ObtainDeps } from './obtain.js'
 import type { Obtained, Wanted } from './obtained.js'
-import { type Resolution, storedArtifact } from './resolution.js'
+import { notRouted, type Resolution, storedArtifact } from './resolution.js'
+import type { Rewriter } from './rewriter.js'
+import { createUploads, type Uploads } from './upload.js'
 import { createWarming, type Warming } from './warm.js'
 
 /** Answers requests for artifacts: from the store, by a fill, or with the reason why not. */
@@ -26,7 +31,9 @@ export interface Proxy {
   resolve(request: ArtifactRequest): Resolution | Promise<Resolution>
   /** What `resolve` would do now; neither a use nor a question to the remote. Rejects with `STORE_FAULT`. */
   foresee(request: ArtifactRequest): Promise<Foresight & { readonly known: ReturnType<Obtain['known']> }>
-  /** Resolves when no fill is under way. */
+  /** What writes to hosted repositories. */
+  readonly uploads: Uploads
+  /** Resolves when no fill is under way, nor an upload or a derivation. */
   idle(): Promise<void>
   /** Ends every fill now. */
   abort(): void
@@ -37,7 +44,11 @@ export interface Proxy {
   readonly availability: Pick<Availability, 'remotes' | 'reset' | 'isBlocked' | 'block'>
 }
 
-type ProxyDeps = Omit<ObtainDeps, 'checksums' | 'availability'>
+type ProxyDeps = Omit<ObtainDeps, 'checksums' | 'availability'> & {
+  readonly rewriter: Rewriter
+  /** What our own URLs begin with for whoever is no client: a warm-up. `undefined` where only requests tell. */
+  readonly publicUrl: () => string | undefined
+}
 
 export function createProxy(deps: ProxyDeps): Proxy {
   const { store, metrics, log } = deps
@@ -69,6 +80,7 @@ export function createProxy(deps: ProxyDeps): Proxy {
 
   const choose = (ask: Ask, record: StoredRecord | undefined): Resolution | Promise<Resolution> => {
     if (record && !ask.request.warming) store.use(ask.key, ask.now)
+    if (isHosted(ask)) return serveUpload(ask, record)
     const { decision, reused, onlyIfCached, wanted } = judge(ask, record)
     if (decision.action === 'reuse' && reused) {
       if (decision.revalidate) obtain.revalidate(ask, wanted())
@@ -77,8 +89,14 @@ export function createProxy(deps: ProxyDeps): Proxy {
     return onlyIfCached ? notCached : forward(ask, wanted())
   }
 
+  const serveUpload = (ask: Ask, record: StoredRecord | undefined) => {
+    const found = uploadedAt(ask, record)
+    return isRefusal(found) ? found : serve(ask, found, hit)
+  }
+
   const foresee = async (ask: Ask): Promise<Foresight> => {
     if (!isRouted(ask.repository.routing, ask.target)) return foresight.notRouted
+    if (isHosted(ask)) return foreseeUpload(store, ask)
     const { decision, reused, wanted } = judge(ask, await store.lookup(ask.key))
     const ttlOf = (stored: StoredResponse) => timeToLive(lifeOf(stored, ask), ask.now)
     if (decision.action === 'reuse' && reused) {
@@ -92,7 +110,10 @@ export function createProxy(deps: ProxyDeps): Proxy {
     return foresight.ofOutlook(obtain.outlook(ask, wanted()), wanted(), ttlOf)
   }
 
-  const forward = (ask: Ask, wanted: Wanted) => deliver(ask, obtain.answer(ask, wanted))
+  const forward = (ask: Ask, wanted: Wanted): Resolution | Promise<Resolution> => {
+    if (!ask.request.storedOnly) return deliver(ask, obtain.answer(ask, wanted))
+    return wanted.spare ? serve(ask, wanted.spare, stale) : notCached
+  }
 
   const deliver = async (ask: Ask, obtaining: Promise<Obtained>): Promise<Resolution> => {
     const obtained = await obtaining
@@ -104,7 +125,8 @@ export function createProxy(deps: ProxyDeps): Proxy {
     const life = lifeOf(stored, ask)
     // What was validated on the way is not "from the cache without validation" (C3).
     const age = outcome.outcome === 'revalidated' ? undefined : currentAge(life, ask.now)
-    const cache = outcome.fwd === undefined ? unforwarded(outcome, timeToLive(life, ask.now)) : outcome
+    const ttl = isHosted(ask) ? Number.POSITIVE_INFINITY : timeToLive(life, ask.now)
+    const cache = outcome.fwd === undefined ? unforwarded(outcome, ttl) : outcome
     const { inline } = stored.body
     if (ask.request.method === 'HEAD') {
       return { kind: 'artifact', artifact: storedArtifact(stored, { kind: 'none' }, age), cache }
@@ -120,6 +142,7 @@ export function createProxy(deps: ProxyDeps): Proxy {
     if (body) {
       return { kind: 'artifact', artifact: storedArtifact(stored, { kind: 'stored', body }, age), cache } as const
     }
+    if (isHosted(ask)) return damaged()
     // Named, so that it is not found again where it could not be dropped.
     return forward(ask, { ...nothingStored, stored, varied: Object.keys(stored.selecting) })
   }
@@ -140,8 +163,11 @@ export function createProxy(deps: ProxyDeps): Proxy {
   /** What can't be read is no miss, and nothing is stored over it; its client is served all the same (K7). */
   const passStore = (ask: Ask, error: unknown): Promise<Resolution> => {
     if (!isLarderError(error) || error.code !== 'STORE_FAULT') throw error
+    if (isHosted(ask)) return Promise.resolve(unreadable(error))
     return deliver(ask, obtain.bypass(ask, { ...nothingStored, stored: undefined, varied: [] }))
   }
+
+  const uploads = createUploads({ store, checksums, metrics })
 
   const resolve = (request: ArtifactRequest) => lookUp(new Ask(request))
 
@@ -149,19 +175,33 @@ export function createProxy(deps: ProxyDeps): Proxy {
   const routed = (request: ArtifactRequest) =>
     isRouted(request.repository.routing, request.target) ? resolve(request) : notRouted
 
+  const derivations = createDerivations({ ...deps, resolve: routed })
+  const ofGroup = createGroups(derivations.resolve)
+  const answer = (request: ArtifactRequest) =>
+    request.repository.type === 'group' ? ofGroup(request) : derivations.resolve(request)
+
   return {
-    resolve: routed,
+    resolve: answer,
     foresee: async (request) => {
       const ask = new Ask(request)
       return { ...(await foresee(ask)), known: obtain.known(ask) }
     },
-    warming: createWarming(routed),
+    warming: createWarming(answer, deps.publicUrl),
+    uploads,
     availability,
-    idle: () => obtain.idle(),
-    abort: () => obtain.abort(),
-    fillsInFlight: () => obtain.fillsInFlight(),
+    async idle() {
+      await Promise.all([obtain.idle(), uploads.idle()])
+      await derivations.idle()
+    },
+    abort() {
+      obtain.abort()
+      derivations.abort()
+    },
+    fillsInFlight: () => obtain.fillsInFlight() + derivations.inFlight(),
   }
 }
+
+const isHosted = ({ repository }: Ask) => repository.type === 'hosted'
 
 /** How a request may be answered by what is stored. */
 interface Judgement {
@@ -195,12 +235,6 @@ const stale: CacheOutcome = { outcome: 'stale' }
 const unforwarded = ({ outcome, collapsed }: CacheOutcome, ttl: number): CacheOutcome => ({ outcome, ttl, collapsed })
 
 const nothingStored = { why: 'uri-miss', validate: undefined, spare: undefined } as const
-
-const notRouted: Resolution = {
-  kind: 'trouble',
-  error: new LarderError('PATH_NOT_ROUTED', 'the routing rules of the repository exclude the path'),
-  cache: { outcome: 'error' },
-}
 
 const notCached: Resolution = {
   kind: 'trouble',

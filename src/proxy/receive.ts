@@ -1,7 +1,7 @@
 import { withoutQueryValues } from '../caching/cache-key.js'
 import { field, type RawHeaders } from '../caching/headers.js'
 import type { ByteRange } from '../caching/preconditions.js'
-import type { ResponseHead } from '../caching/record.js'
+import type { Digest, ResponseHead } from '../caching/record.js'
 import { storedHeaders } from '../caching/storable.js'
 import { selecting, varyNames } from '../caching/vary.js'
 import { LarderError } from '../errors.js'
@@ -30,6 +30,8 @@ export interface Growing {
   received(): number
   /** Resolves when it is all over: with why it is not stored, `undefined` where it is. Never rejects. */
   unstored(): Promise<LarderError | undefined>
+  /** Resolves when it is all over: with the digest under which it is stored, if it is. Never rejects. */
+  digest(): Promise<Digest | undefined>
   /** Reads along; `range` lets a range far ahead be fetched out of turn (C5). */
   follow(range: ByteRange | undefined): OpenBody
 }
@@ -41,8 +43,23 @@ export interface Received {
   readonly done: Promise<void>
 }
 
+/** What `take` needs to know of a fill. */
+type Taking = Pick<
+  FillJob,
+  'repository' | 'key' | 'target' | 'forwarded' | 'headers' | 'source' | 'signal' | 'pace'
+> & {
+  /** What only the end of the body tells of it, in the place of what its head told. */
+  readonly provenance?: () => Promise<Provenance>
+}
+
+interface Provenance {
+  /** `undefined` where it is not to be stored. */
+  readonly remote: string | undefined
+  readonly headers: RawHeaders
+}
+
 /** Takes in the body of an answer that may be stored: staged, checked, published. `epoch`: of the key, when it was asked for. */
-export function take(deps: FillDeps, job: FillJob, epoch: number, response: SourceResponse): Received {
+export function take(deps: FillDeps, job: Taking, epoch: number, response: SourceResponse): Received {
   const { headers, requestTime, responseTime, status, framing, remote } = response
   const names = varyNames(headers)
   const head: ResponseHead = {
@@ -57,12 +74,17 @@ export function take(deps: FillDeps, job: FillJob, epoch: number, response: Sour
   const proof = proofOf({ repository: job.repository.name, response, pin, metrics: deps.metrics })
   const body = deps.store.stage(job.key, size, proof.digests)
   let arrived = false
+  const concluded = async () => {
+    const { remote: from, headers: fields } = (await job.provenance?.()) ?? { remote, headers: head.headers }
+    if (from === undefined) return new LarderError('NOT_STORED', 'what it was made of is not stored')
+    return publish(deps, job, { epoch, head: { ...head, headers: fields }, body, remote: from })
+  }
   const rest = receive(deps, job, response, body, proof).then(async (storable) => {
     arrived = true
-    const unstored = storable ? await publish(deps, job, { epoch, head, body, remote }) : whyUnstored(body)
+    const end = storable ? await concluded() : whyUnstored(body)
     // Not awaited: a failed fill must take no more joiners while its file goes.
     void body.release()
-    return unstored
+    return end
   })
   const growing: Growing = {
     head,
@@ -72,7 +94,8 @@ export function take(deps: FillDeps, job: FillJob, epoch: number, response: Sour
     // Of an empty body there is no last byte to withhold: it is known when it has passed its checks (C7).
     whole: async () => size || body.whole(),
     received: () => body.received,
-    unstored: () => rest,
+    unstored: async () => errorIn(await rest),
+    digest: async () => digestIn(await rest),
     follow: (range) => followFill({ ...job, body, range, first: response, proof }),
   }
   // A body for one client ends with it (C6).
@@ -83,7 +106,7 @@ export function take(deps: FillDeps, job: FillJob, epoch: number, response: Sour
 /** Takes the bytes in and checks them (U4). Resolves with whether they are to be stored; followers hear of a failure. */
 async function receive(
   { metrics, log }: FillDeps,
-  job: FillJob,
+  job: Taking,
   response: SourceResponse,
   body: StagedBody,
   proof: Proof,
@@ -118,17 +141,19 @@ interface Publishing {
   readonly body: StagedBody
 }
 
+/** The digest it is stored under, or why it isn't stored. */
 async function publish(
   { store, log }: FillDeps,
-  { key }: FillJob,
+  { key }: Taking,
   publishing: Publishing,
-): Promise<LarderError | undefined> {
+): Promise<Digest | LarderError> {
   try {
     const digests = await publishing.body.digests()
-    const result = digests ? await store.publish({ ...publishing, key, digest: `sha256:${digests.sha256}` }) : 'no-room'
-    if (result === 'stored') return undefined
+    const digest: Digest | undefined = digests && `sha256:${digests.sha256}`
+    const result = digest ? await store.publish({ ...publishing, key, digest }) : 'no-room'
+    if (digest && result === 'stored') return digest
     log.info({ key: withoutQueryValues(key), result }, 'a fetched body is not stored')
-    return result === 'no-room' ? noRoom() : new LarderError('NOT_STORED', 'it was purged while it was fetched')
+    return result === 'purged' || result === 'kept' ? new LarderError('NOT_STORED', whyUnpublished[result]) : noRoom()
   } catch (error) {
     const fault = faultOf(error)
     tellUnstored(log, key, fault)
@@ -136,7 +161,15 @@ async function publish(
   }
 }
 
+const whyUnpublished = {
+  purged: 'it was purged while it was fetched',
+  kept: 'what was uploaded under that path, when the repository was a hosted one, is there still',
+} as const
+
 const nothing = () => {}
+
+const errorIn = (end: Digest | LarderError) => (typeof end === 'string' ? undefined : end)
+const digestIn = (end: Digest | LarderError) => (typeof end === 'string' ? end : undefined)
 
 function whyUnstored({ failure, kept }: StagedBody): LarderError {
   if (failure !== undefined) return faultOf(failure)

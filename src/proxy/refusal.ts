@@ -32,6 +32,15 @@ export function classifyRefusal(status: number, headers: RawHeaders): Refusal {
   return trouble('UPSTREAM_INVALID', `the remote answered ${status} where an artifact was asked for`)
 }
 
+/** The same as an error. Of what was never uploaded no remote has said that it is not there. */
+export function whyNot(refusal: Refusal, { type }: Repository): LarderError {
+  if (refusal.kind === 'trouble') return refusal.error
+  const { kind, status } = refusal
+  if (kind === 'absent' && type === 'hosted') return new LarderError('ARTIFACT_UNKNOWN', 'nothing was uploaded there')
+  const code = kind === 'absent' ? 'UPSTREAM_ABSENT' : 'UPSTREAM_REFUSED'
+  return new LarderError(code, `the remote answered ${status}`, { status })
+}
+
 /** Whether a stored copy stays in service although the remote answered `refusal` (K3). */
 export function sparesCopy(refusal: Refusal, keepOnUpstreamMissing: boolean): boolean {
   if (refusal.kind === 'refused') return false

@@ -2,8 +2,9 @@ import type { CacheOutcome } from '../caching/cache-status.js'
 import type { RawHeaders } from '../caching/headers.js'
 import type { Digest, StoredResponse } from '../caching/record.js'
 import { storedHeaders } from '../caching/storable.js'
-import type { LarderError } from '../errors.js'
+import { LarderError } from '../errors.js'
 import type { OpenBody } from '../storage/blob-store.js'
+import type { ArtifactRequest } from './ask.js'
 import type { HeadAnswer } from './head.js'
 import { contentLength, type Growing } from './receive.js'
 import type { SourceResponse } from './source.js'
@@ -15,6 +16,8 @@ export type Resolution =
   /** The remote did not like the request itself (a 4xx that is neither absence nor trouble). */
   | { readonly kind: 'refused'; readonly status: number; readonly cache: CacheOutcome }
   | { readonly kind: 'trouble'; readonly error: LarderError; readonly cache: CacheOutcome }
+
+export type Resolve = (request: ArtifactRequest) => Resolution | Promise<Resolution>
 
 export interface Artifact {
   readonly status: number
@@ -35,7 +38,7 @@ export type ArtifactBody =
   | { readonly kind: 'inline'; readonly bytes: Uint8Array }
   /** To be closed by whoever gets it. */
   | { readonly kind: 'stored'; readonly body: OpenBody }
-  | ({ readonly kind: 'growing' } & Pick<Growing, 'whole' | 'follow' | 'received' | 'unstored'>)
+  | ({ readonly kind: 'growing' } & Pick<Growing, 'whole' | 'follow' | 'received' | 'unstored' | 'digest'>)
   /** For this client alone (a bypass); ends with it. */
   | { readonly kind: 'passing'; readonly chunks: AsyncIterable<Uint8Array>; discard(): void }
 
@@ -72,3 +75,9 @@ export const storedArtifact = (
   body: ArtifactBody,
   age: number | undefined,
 ): Artifact => ({ status, headers, size, digest, age, body })
+
+export const notRouted: Resolution = {
+  kind: 'trouble',
+  error: new LarderError('PATH_NOT_ROUTED', 'the routing rules of the repository exclude the path'),
+  cache: { outcome: 'error' },
+}

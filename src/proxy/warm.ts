@@ -4,8 +4,8 @@ import type { ArtifactRequest } from './ask.js'
 import { collected } from './collected.js'
 import type { Pace } from './pace.js'
 import { isSuccess } from './receive.js'
-import { classifyRefusal, type Refusal } from './refusal.js'
-import type { Resolution } from './resolution.js'
+import { classifyRefusal, whyNot } from './refusal.js'
+import type { Resolution, Resolve } from './resolution.js'
 
 /** An artifact that is to be here before a client asks for it. */
 export interface WarmRequest {
@@ -40,10 +40,14 @@ export interface Warming {
   read(request: WarmRequest & { readonly most: number; readonly validated?: boolean }): Promise<Uint8Array>
 }
 
-export function createWarming(resolve: (request: ArtifactRequest) => Resolution | Promise<Resolution>): Warming {
-  const get = ({ repository, target, signal, pace }: WarmRequest, validated = false) =>
+/** `publicUrl`: what rewritten URLs begin with; where only requests tell, the originals are made ready. */
+export function createWarming(resolve: Resolve, publicUrl: () => string | undefined): Warming {
+  const get = (
+    { repository, target, signal, pace }: WarmRequest,
+    more: Pick<ArtifactRequest, 'validated' | 'publicUrl'>,
+  ) =>
     resolve({
-      ...{ repository, method: 'GET', target, warming: true, pace, validated },
+      ...{ repository, method: 'GET', target, warming: true, pace, ...more },
       // Where `Vary` chooses by it, what curl would get.
       headers: ['Accept', '*/*'],
       leaving: () => signal,
@@ -53,8 +57,8 @@ export function createWarming(resolve: (request: ArtifactRequest) => Resolution 
     async ensure(request) {
       const { signal } = request
       signal.throwIfAborted()
-      const resolution = await unlessAborted(signal, Promise.resolve(get(request)))
-      if (resolution.kind !== 'artifact') return { kind: 'failed', error: whyNot(resolution) }
+      const resolution = await unlessAborted(signal, Promise.resolve(get(request, { publicUrl: publicUrl() })))
+      if (resolution.kind !== 'artifact') return { kind: 'failed', error: whyNot(resolution, request.repository) }
       const { size, body, status, headers } = resolution.artifact
       switch (body.kind) {
         case 'growing': {
@@ -70,15 +74,17 @@ export function createWarming(resolve: (request: ArtifactRequest) => Resolution 
           body.body.close()
       }
       // A plain shared cache stores errors, too.
-      if (!isSuccess(status)) return { kind: 'failed', error: whyNot(classifyRefusal(status, headers)) }
+      if (!isSuccess(status))
+        return { kind: 'failed', error: whyNot(classifyRefusal(status, headers), request.repository) }
       const bytes = body.kind === 'growing' ? body.received() : (size ?? 0)
       return { kind: 'ready', how: readinessOf(resolution), bytes }
     },
 
     async read(request) {
-      const resolution = await unlessAborted(request.signal, Promise.resolve(get(request, request.validated)))
-      if (resolution.kind !== 'artifact') throw whyNot(resolution)
-      const bytes = await unlessAborted(request.signal, collected(resolution.artifact, request.most))
+      const { signal, validated = false } = request
+      const resolution = await unlessAborted(signal, Promise.resolve(get(request, { validated })))
+      if (resolution.kind !== 'artifact') throw whyNot(resolution, request.repository)
+      const bytes = await unlessAborted(signal, collected(resolution.artifact, request.most))
       if (bytes) return bytes
       throw new LarderError('NOTHING_LISTED', `it has more than ${request.most} bytes: no list of artifacts has`)
     },
@@ -90,13 +96,6 @@ function readinessOf({ cache }: Resolution): Readiness {
   if (cache.outcome === 'stale') return 'stale'
   if (cache.outcome === 'revalidated') return 'validated'
   return cache.collapsed ? 'fetched' : 'present'
-}
-
-function whyNot(resolution: Refusal): LarderError {
-  if (resolution.kind === 'trouble') return resolution.error
-  const { kind, status } = resolution
-  const code = kind === 'absent' ? 'UPSTREAM_ABSENT' : 'UPSTREAM_REFUSED'
-  return new LarderError(code, `the remote answered ${status}`, { status })
 }
 
 /** What `work` comes to; whoever waits need not wait for its end. */

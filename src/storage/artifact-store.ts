@@ -16,17 +16,17 @@ export interface ArtifactStore {
   /** What a fill has to know when it begins: the version of the last purge that means the key; `record` is what was looked up. */
   epochOf(key: string, record: StoredRecord | undefined): number
   stage(key: string, length: number | undefined, promised: readonly Algorithm[]): StagedBody
-  /** Makes a sealed body durable, then the record that names it (D2). */
+  /** Makes a sealed body durable, then the record that names it (D2). What was uploaded is replaced by no fill. */
   publish(publication: Publication): Promise<PublishResult>
   /** Replaces a variant's head after a validation, if it is still there and was not purged meanwhile. */
   freshen(key: string, previous: StoredResponse, next: StoredResponse): Promise<void>
-  /** Forgets a variant whose body is damaged. */
+  /** Forgets a variant whose body is damaged; one that was uploaded is marked instead, and kept (H3). */
   readonly drop: Drop
   /** The body of a variant, or `undefined` where it is damaged and so dropped (D4). Small ones are in the record, not here. */
   open(key: string, stored: StoredResponse): Promise<OpenBody | undefined>
-  /** Reads all bodies again and drops what is damaged (D4). Rejects where it is ended, or the store itself fails. */
+  /** Reads all bodies again and drops, or marks, what is damaged (D4). Rejects where it is ended, or the store itself fails. */
   verify(options?: VerifyOptions): Promise<VerifyProgress>
-  /** Records (not tombstones) whose key starts with `prefix`, in the order of their keys, segment by segment. */
+  /** Records (not tombstones, nor what was derived of them) whose key starts with `prefix`, in the order of their keys, segment by segment. */
   list(prefix: string, after?: string): AsyncIterable<StoredRecord>
   /** Of one repository, or of the whole store. */
   totals(repository?: string): StoreTotals
@@ -57,6 +57,8 @@ export interface ArtifactStore {
 
 type PublishResult =
   | 'stored'
+  /** `onlyIf`, or an upload that is there, forbids it. */
+  | 'kept'
   /** The key was purged after the fill began (K5). */
   | 'purged'
   /** The caps leave no room, and nothing may be evicted for it (K7). */
@@ -78,4 +80,6 @@ interface Publication {
   readonly head: Omit<StoredResponse, 'body'>
   readonly digest: Digest
   readonly body: StagedBody
+  /** Asked about what is there in the moment of writing, again where that changes. */
+  readonly onlyIf?: (current: StoredRecord | undefined) => boolean
 }

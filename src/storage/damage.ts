@@ -13,6 +13,8 @@ export interface Damaged {
   readonly key: string
   readonly digest?: Digest
   readonly reason: Damage
+  /** Whether it stays, marked: it was uploaded. */
+  readonly kept?: true
   /** Why it could not be dropped, if so. */
   readonly fault?: unknown
 }
@@ -20,16 +22,17 @@ export interface Damaged {
 /** Tells the operator of damaged bodies. */
 export const createDamageReport =
   (metrics: Metrics, log: Logger) =>
-  ({ key, digest, reason, fault }: Damaged): void => {
+  ({ key, digest, reason, kept, fault }: Damaged): void => {
     const [repository = ''] = (reason === 'record' ? key.replace(/^v\d+\//, '') : key).split('/', 1)
     metrics.damagedBodies.inc({ repository, reason })
     const about = { repository, key: withoutQueryValues(key), digest, reason }
     if (reason === 'record') log.warn(about, 'a record cannot be decoded; it counts as absent')
+    else if (kept) log.error(about, 'an uploaded body is damaged; upload it again, or delete it')
     else if (fault === undefined) log.warn(about, 'a stored body is damaged; it was dropped')
     else log.error({ ...about, err: fault }, 'a stored body is damaged and could not be dropped')
   }
 
-/** Forgets a variant with a damaged body, and tells of it if that is news. Never rejects: whoever found it has to go on. */
+/** Forgets a variant with a damaged body, or marks one that was uploaded, and tells of it if that is news. Never rejects: whoever found it has to go on. */
 export type Drop = (key: string, damaged: StoredResponse, reason: Damage) => Promise<void>
 
 /**

@@ -122,7 +122,8 @@ export function createEviction(options: EvictionOptions): Eviction {
   return {
     hasRoom(repository, bytes) {
       const fits = (scope: Scope) => {
-        const fixed = Math.min(stuck.get(scope) ?? 0, records.totals(scope).bytes)
+        const stuckAt = Math.min(stuck.get(scope) ?? 0, records.totals(scope).bytes)
+        const fixed = Math.max(records.uploadedBytes(scope), stuckAt)
         return fixed + reserved(scope) + bytes <= capOf(scope)
       }
       return fits(repository) && fits(undefined)

@@ -1,4 +1,5 @@
 import type { Digest, StoredBody, StoredRecord, StoredResponse } from '../caching/record.js'
+import { uploadedIn } from '../caching/upload.js'
 import { sameSelecting, withVariant } from '../caching/vary.js'
 import { isLarderError, LarderError } from '../errors.js'
 import type { BlobStore } from './blob-store.js'
@@ -154,10 +155,11 @@ export function openIntake(deps: IntakeDeps): Intake {
   }
 }
 
-/** The offered variants that are newer than what is stored, or all others where they are forced on it. */
+/** The offered variants that are newer than what is stored, or all others where they are forced on it. Only force replaces an upload. */
 function news(current: StoredRecord | undefined, { remote, variants, force }: Offer): readonly StoredResponse[] {
   const isSame = (a: StoredResponse, b: StoredResponse) =>
     a.body.digest === b.body.digest && a.responseTime === b.responseTime
+  if (uploadedIn(current) && !force) return []
   return variants.filter((offered) => {
     // Of another remote they would all be replaced.
     const rivals = (current?.variants ?? []).filter(

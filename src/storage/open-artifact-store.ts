@@ -1,13 +1,16 @@
+import { isDerived } from '../caching/cache-key.js'
 import type { StoredRecord, StoredResponse } from '../caching/record.js'
 import type { RetentionPolicy } from '../caching/repository.js'
-import { withVariant } from '../caching/vary.js'
+import { uploadedIn } from '../caching/upload.js'
+import { sameVariant, withVariant } from '../caching/vary.js'
 import { LarderError } from '../errors.js'
 import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { ArtifactStore } from './artifact-store.js'
 import type { BlobStore } from './blob-store.js'
 import { createChanges } from './changes.js'
-import { type Damaged, type Drop, openSound } from './damage.js'
+import { type Damaged, openSound } from './damage.js'
+import { createDrops } from './drops.js'
 import { createHotRecords } from './hot-records.js'
 import { openIntake } from './intake.js'
 import { measure } from './measure.js'
@@ -57,20 +60,7 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
   /** Look-ups that take time, one a key. */
   const lookups = new Map<string, Promise<StoredRecord | undefined>>()
 
-  const drop: Drop = async (key, damaged, reason) => {
-    const { digest } = damaged.body
-    // One that was fetched anew meanwhile has other bytes behind it.
-    const isIt = (variant: StoredResponse) => isSame(variant, damaged) && variant.responseTime === damaged.responseTime
-    try {
-      const record = await update(key, (current) => {
-        if (!current?.variants.some(isIt)) return undefined
-        return { ...current, version: Date.now(), variants: current.variants.filter((variant) => !isIt(variant)) }
-      })
-      if (record) onDamaged({ key, digest, reason })
-    } catch (fault) {
-      onDamaged({ key, digest, reason, fault })
-    }
-  }
+  const { drop, mend } = createDrops({ update, onDamaged })
 
   const purging = createPurging({
     ...{ records, update, metrics, signal },
@@ -127,22 +117,25 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
       return body
     },
 
-    async publish({ key, remote, epoch, head, digest, body }) {
+    async publish({ key, remote, epoch, head, digest, body, onlyIf = isNoUpload }) {
       const { inline, received: size } = body
       const place = reservations.get(body)
       if (!(await place?.secure(size))) return 'no-room'
       if (!inline) await blobs.put(digest, body.file)
       try {
         const response: StoredResponse = { ...head, body: { digest, size, ...(inline && { inline }) } }
+        let unstored: 'purged' | 'kept' = 'purged'
         const record = await update(key, (current) => {
-          if (purging.epochOf(key, current) !== epoch) return undefined
+          const isPurged = purging.epochOf(key, current) !== epoch
+          unstored = isPurged ? 'purged' : 'kept'
+          if (isPurged || !onlyIf(current)) return undefined
           const siblings = current?.remote === remote ? current.variants : []
           return { key, remote, epoch, version: Date.now(), variants: withVariant(siblings, response) }
         })
         // Counted with what is stored from now on.
         place?.release()
         if (record) sharing?.share(record)
-        return record ? 'stored' : 'purged'
+        return record ? 'stored' : unstored
       } finally {
         if (!inline) {
           blobs.release(digest)
@@ -155,7 +148,7 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
       const record = await update(key, (current) => {
         // One that was purged softly since was not asked about then.
         const isIt = (variant: StoredResponse) =>
-          isSame(variant, previous) && variant.invalidated === previous.invalidated
+          sameVariant(variant, previous) && variant.invalidated === previous.invalidated
         if (!current?.variants.some(isIt)) return undefined
         const variants = current.variants.map((variant) => (isIt(variant) ? next : variant))
         return { ...current, version: Date.now(), variants }
@@ -172,8 +165,8 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
 
     drop,
     open: (key, stored) => openSound(blobs, drop, key, stored),
-    verify: (options) => verify({ records, blobs, drop, tell: onDamaged }, options),
-    list: records.list,
+    verify: (options) => verify({ records, blobs, drop, mend, tell: onDamaged }, options),
+    list: (prefix, after) => originals(records.list(prefix, after)),
     totals: records.totals,
     repositories: records.repositories,
     use: retention.lastUses.note,
@@ -198,5 +191,8 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
   }
 }
 
-const isSame = (a: StoredResponse, b: StoredResponse) =>
-  a === b || (a.body.digest === b.body.digest && JSON.stringify(a.selecting) === JSON.stringify(b.selecting))
+const isNoUpload = (current: StoredRecord | undefined) => uploadedIn(current) === undefined
+
+async function* originals(found: AsyncIterable<StoredRecord>): AsyncGenerator<StoredRecord> {
+  for await (const record of found) if (!isDerived(record.key)) yield record
+}

@@ -1,4 +1,4 @@
-import { cacheKey } from '../caching/cache-key.js'
+import { cacheKey, derivedKey, isDerived } from '../caching/cache-key.js'
 import type { StoredRecord } from '../caching/record.js'
 import { type Selection, selectionPrefix, selects } from '../caching/selection.js'
 import type { Metrics } from '../metrics.js'
@@ -8,14 +8,17 @@ import type { RecordStore } from './record-store.js'
 import { inBatches, unhurried } from './unhurried.js'
 
 export interface PurgeOptions {
+  /** Of a single path: asked about what is there in the moment of its removal. */
+  readonly onlyIf?: (current: StoredRecord | undefined) => boolean
   /** What is stored stays, and is validated before its next use. */
   readonly soft: boolean
 }
 
 /** What was found and dealt with. */
 export interface Purged {
+  /** Artifacts. */
   readonly records: number
-  /** Bytes of their bodies. */
+  /** Bytes of their bodies, and of what was made of them. */
   readonly bytes: number
 }
 
@@ -58,11 +61,16 @@ export function createPurging({ records, update, share, metrics, signal }: Purgi
   }
 
   /** Returns what was there, or `undefined` where nothing was, or nothing from before the purge. */
-  const purgeOne = async (key: string, epoch: number, soft: boolean): Promise<StoredRecord | undefined> => {
+  const purgeOne = async (
+    key: string,
+    epoch: number,
+    { soft, onlyIf = always }: PurgeOptions,
+  ): Promise<StoredRecord | undefined> => {
     let before: StoredRecord | undefined
     const after = await update(key, (current) => {
       before = current
-      return current && current.epoch >= epoch ? undefined : purged(key, current, epoch, soft)
+      if (!onlyIf(current) || (current && current.epoch >= epoch)) return undefined
+      return purged(key, current, epoch, soft)
     })
     if (!after) return undefined
     purges.reached(after.epoch)
@@ -73,7 +81,8 @@ export function createPurging({ records, update, share, metrics, signal }: Purgi
   const count = (found: readonly (StoredRecord | undefined)[]): Purged => {
     const stored = found.filter((record) => record !== undefined && record.variants.length > 0)
     const bodies = stored.flatMap((record) => record?.variants.map(({ body }) => body.size) ?? [])
-    return { records: stored.length, bytes: bodies.reduce((sum, size) => sum + size, 0) }
+    const artifacts = stored.filter((record) => record && !isDerived(record.key))
+    return { records: artifacts.length, bytes: bodies.reduce((sum, size) => sum + size, 0) }
   }
 
   /** The keys that are meant, of all that is stored. */
@@ -81,30 +90,39 @@ export function createPurging({ records, update, share, metrics, signal }: Purgi
     for await (const { key } of unhurried(records.list(selectionPrefix(selection)), signal)) if (means(key)) yield key
   }
 
+  /** The keys of what was made of an artifact and stored. */
+  const derivedOf = async (key: string): Promise<string[]> => {
+    const keys: string[] = []
+    for await (const record of records.list(derivedKey(key, ''))) keys.push(record.key)
+    return keys
+  }
+
   const carryOut = async ({ selection, epoch, soft }: Purge): Promise<Purged> => {
     const means = selects(selection)
     let total: Purged = { records: 0, bytes: 0 }
     for await (const batch of inBatches(keysOf(selection, means), purgedAtOnce, signal)) {
-      const { records: more, bytes } = count(await Promise.all(batch.map((key) => purgeOne(key, epoch, soft))))
+      const { records: more, bytes } = count(await Promise.all(batch.map((key) => purgeOne(key, epoch, { soft }))))
       metrics.purged.inc({ repository: selection.repository }, more)
       total = { records: total.records + more, bytes: total.bytes + bytes }
     }
     return total
   }
 
-  const purgePath = async (selection: Selection, soft: boolean): Promise<Purged> => {
+  const purgePath = async (selection: Selection, options: PurgeOptions): Promise<Purged> => {
     const key = cacheKey(selection.repository, `/${selection.pattern}`)
     purges.reached((await records.get(key))?.epoch ?? 0)
-    const done = count([await purgeOne(key, purges.nextEpoch(), soft)])
+    const epoch = purges.nextEpoch()
+    const purgeEach = (each: string) => purgeOne(each, epoch, each === key ? options : { soft: options.soft })
+    const done = count(await Promise.all([key, ...(await derivedOf(key))].map(purgeEach)))
     metrics.purged.inc({ repository: selection.repository }, done.records)
     tell(selects(selection))
     return done
   }
 
   return {
-    async purge(selection, { soft }) {
-      if (selection.by === 'path') return purgePath(selection, soft)
-      const purge = await purges.begin(selection, soft)
+    async purge(selection, options) {
+      if (selection.by === 'path') return purgePath(selection, options)
+      const purge = await purges.begin(selection, options.soft)
       tell(selects(selection))
       const done = await carryOut(purge)
       await purges.finish(purge)
@@ -130,6 +148,8 @@ export function createPurging({ records, update, share, metrics, signal }: Purgi
     },
   }
 }
+
+const always = () => true
 
 /** A key without a record gets its tombstone too: a fill of it may be under way. */
 function purged(key: string, current: StoredRecord | undefined, epoch: number, soft: boolean): StoredRecord {

@@ -22,13 +22,15 @@ export interface RecordStore {
   undecodable(): AsyncIterable<string>
   /** Of one repository, or of the whole store. */
   totals(repository?: string): StoreTotals
+  /** The bytes of what was uploaded, which nothing but its removal takes away; of one repository, or of the whole store. */
+  uploadedBytes(repository?: string): number
   /** Those that have records. */
   repositories(): readonly string[]
   /** Notes when records were used (ms since the epoch, by key); what is not stored, or was used later, stays as it is. */
   use(uses: ReadonlyMap<string, number>): Promise<void>
   /** When the record was last used, or else stored; `undefined` where there is none. */
   lastUse(key: string): number | undefined
-  /** Up to `limit` records of a repository by their last use, oldest first; those behind `after`. */
+  /** Up to `limit` records of a repository by their last use, oldest first; those behind `after`. None that was uploaded. */
   leastUsed(repository: string, limit: number, after?: Use): readonly Use[]
   /** Forgets tombstones of epochs before `epoch`; returns their keys, up to `limit`. */
   prune(epoch: number, limit: number): Promise<readonly string[]>

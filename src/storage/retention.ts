@@ -1,5 +1,5 @@
 import { repositoryOf } from '../caching/cache-key.js'
-import type { RetentionPolicy } from '../caching/repository.js'
+import { type RetentionPolicy, uploaded } from '../caching/repository.js'
 import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { Update } from './changes.js'
@@ -60,6 +60,8 @@ export function createRetention(options: RetentionOptions): Retention {
     const evicted = await update(key, (current) => {
       bytes = current?.variants.reduce((sum, { body }) => sum + body.size, 0)
       if (!current || current.variants.length === 0 || pins.has(key)) return undefined
+      // In its place since it was chosen.
+      if (current.remote === uploaded) return undefined
       if (lastUse !== undefined && lastUses.of(key) !== lastUse) return undefined
       return { ...current, version: Math.max(current.version + 1, Date.now()), variants: [] }
     })

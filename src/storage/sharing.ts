@@ -28,6 +28,8 @@ export interface SharingOptions {
 
 export function createSharing({ shared, blobs, staging, update, epochOf, reclaim }: SharingOptions): Sharing {
   const show = async (record: StoredRecord) => {
+    // Another replica's may be sound.
+    if (record.variants.some(({ damaged }) => damaged)) return
     const bodies = new Map<Digest, Uint8Array>()
     for (const { body } of record.variants) {
       const bytes = body.inline || body.size > sharedBodyLimit ? undefined : await readWhole(blobs, body)

@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache'
 import type { Digest, StoredBody, StoredResponse } from '../caching/record.js'
 import type { BlobStore } from './blob-store.js'
 import type { Damage, Damaged, Drop } from './damage.js'
+import type { Mend } from './drops.js'
 import type { RecordStore } from './record-store.js'
 
 export interface VerifyOptions {
@@ -30,6 +31,7 @@ export interface VerifyDeps {
   readonly blobs: BlobStore
   /** Tells of what it drops. */
   readonly drop: Drop
+  readonly mend: Mend
   /** Is told of the rest. */
   readonly tell: (damaged: Damaged) => void
 }
@@ -41,11 +43,11 @@ const chunkBytes = 256 * 1024
 const remembered = 10_000
 
 /**
- * Reads every stored body again, compares it with its digest, and drops what is damaged (D4). Safe beside everything else;
+ * Reads every stored body again, compares it with its digest, and drops what is damaged (D4), or marks it where it was uploaded. Safe beside everything else;
  * a blob without a record is the sweep's. What the remote may have changed meanwhile is looked at again before it goes.
  */
 export async function verify(deps: VerifyDeps, options: VerifyOptions = {}): Promise<VerifyProgress> {
-  const { records, drop, tell } = deps
+  const { records, drop, mend, tell } = deps
   const { signal, onProgress, onDamaged } = options
   const progress = { checked: 0, bytes: 0, damaged: 0 }
   const sound = new LRUCache<Digest, true>({ max: remembered })
@@ -64,9 +66,10 @@ export async function verify(deps: VerifyDeps, options: VerifyOptions = {}): Pro
 
   const check = async (key: string, variant: StoredResponse) => {
     const { digest, inline } = variant.body
-    if (!inline && sound.has(digest)) return
-    if ((await damageOf(variant.body)) === undefined) {
+    const isKnown = !inline && sound.has(digest)
+    if (isKnown || (await damageOf(variant.body)) === undefined) {
       if (!inline) sound.set(digest, true)
+      if (variant.damaged) await mend(key, variant)
       return
     }
     // Replaced, removed or fetched anew while it was read?

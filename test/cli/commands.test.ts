@@ -100,7 +100,7 @@ describe('larder repositories, stats, block, unblock, reset-breaker', () => {
     expect((await command('block', 'raw')).out).toMatch(/raw .* blocked/)
     expect((await server.get('/a.tgz')).status).toBe(200)
     expect((await server.get('/b.tgz')).header('x-larder-error')).toBe('UPSTREAM_BLOCKED')
-    expect((await command('repositories')).out).toMatch(/raw +1 +100 B .*blocked/)
+    expect((await command('repositories')).out).toMatch(/raw +proxy +1 +100 B .*blocked/)
     expect((await command('unblock', 'raw')).out).toMatch(/raw .* in service/)
     origin.put('/b.tgz', noise(10))
     expect((await server.get('/b.tgz')).status).toBe(200)

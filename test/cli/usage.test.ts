@@ -47,6 +47,8 @@ describe('what is typed', () => {
     const commands = [
       'serve',
       'check',
+      'env',
+      'doctor',
       'ls',
       'stat',
       'explain',

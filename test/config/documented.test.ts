@@ -5,8 +5,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { makeIdentity } from './certificates.js'
 import { faultsIn } from './faults.js'
 
-const documentation = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
-const examples = [...documentation.matchAll(/```yaml\n(.*?)```/gs)].map(([, text = '']) => text)
+const documentation = ['configuration.md', 'hosted.md'].map((page) =>
+  readFileSync(new URL(`../../docs/${page}`, import.meta.url), 'utf8'),
+)
+const examples = [...documentation.join('\n').matchAll(/```yaml\n(.*?)```/gs)].map(([, text = '']) => text)
 
 let directory: string
 beforeAll(() => {
@@ -21,7 +23,7 @@ beforeAll(() => {
 afterAll(() => rmSync(directory, { recursive: true }))
 
 it.each(examples.filter((text) => text.includes('repositories:')).map((text) => [text]))(
-  'an example of docs/configuration.md is a configuration: %s',
+  'an example of the documentation is a configuration: %s',
   (text) => {
     const env = Object.fromEntries([...text.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name, 'secret']))
     expect(faultsIn(directory, text.replaceAll('/run/secrets/', 'secrets/'), env)).toEqual([])

@@ -5,7 +5,7 @@ const durationWanted = 'a duration such as 500ms, 30s, 5m, 24h, 7d or 0'
 const bothWanted = 'expected both, maxOpenFor at least as long as openFor'
 const notRfc9111 = 'is not part of profile rfc9111 (a plain shared cache), expected profile artifact or no such setting'
 
-const tooDeep = 'is nested far too deeply, expected a map with repositories:'
+const tooDeep = 'is nested far too deeply, expected a map with repositories: or presets:'
 
 /** A repository `a` with one more line of settings, which is line 4. */
 const setting = (line: string) => `repositories:\n  a:\n    remote: https://a.test\n    ${line}\n`
@@ -14,13 +14,27 @@ const named = (name: string) => `repositories:\n  ${name}:\n    remote: https://
 
 describe('O4: a text that is no configuration', () => {
   it.each([
-    ['empty', '', ['is empty, expected a map with repositories:']],
-    ['only comments', '# nothing\n', ['is empty, expected a map with repositories:']],
+    ['empty', '', ['is empty, expected a map with repositories: or presets:']],
+    ['only comments', '# nothing\n', ['is empty, expected a map with repositories: or presets:']],
     ['a list', '- a\n', ['1:1: is a list, expected a map']],
     ['a word', 'repositories\n', ['1:1: is not accepted, expected a map']],
-    ['no repositories', 'defaults: {}\n', ['1:1: repositories: is missing, expected a map']],
+    [
+      'no repositories',
+      'defaults: {}\n',
+      ['1:1: repositories: is missing, expected a map of repositories, or presets'],
+    ],
     ['empty repositories', '\nrepositories:\n', ['2:1: repositories: is empty, expected a map']],
-    ['a map of none', 'repositories: {}\n', ['1:15: repositories: is empty, expected at least one repository']],
+    [
+      'a map of none',
+      'repositories: {}\n',
+      ['1:15: repositories: is empty, expected at least one repository, or presets'],
+    ],
+    ['presets of none', 'presets: []\n', ['1:1: repositories: is empty, expected at least one repository, or presets']],
+    [
+      'only a preset that there is not',
+      'presets: [heroku-perl]\n',
+      [expect.stringMatching(/^1:11: presets\[0\]: is not accepted, expected heroku-jvm or /)],
+    ],
     ['a tab', 'repositories:\n\ta: {}\n', ['2:1: is indented with a tab, expected spaces']],
     ['binary data', 'a\0b: 1\n', ['holds binary data, expected YAML']],
     ['two documents', `${named('a')}---\nb: 1\n`, ['4:1: begins a second YAML document, expected one']],
@@ -108,7 +122,11 @@ describe('O4: a faulty repository', () => {
       ['2:3: defaults.aliases: is not a setting of this version'],
     ],
     ['format', setting('format: npm'), ['4:13: repositories.a.format: is not supported by this version, expected raw']],
-    ['type', setting('type: group'), ['4:11: repositories.a.type: is not supported by this version, expected proxy']],
+    [
+      'type',
+      setting('type: mirror'),
+      ['4:11: repositories.a.type: is not accepted, expected proxy or hosted or group'],
+    ],
     [
       'profile',
       setting('profile: squid'),

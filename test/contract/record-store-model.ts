@@ -1,20 +1,30 @@
-import type { Digest, StoredResponse } from '../../src/caching/record.js'
+import type { Digest, StoredBody, StoredResponse } from '../../src/caching/record.js'
 import type { StoreTotals, Use } from '../../src/storage/record-store.js'
 
 /** What a record store accounts for, worked out anew from all records each time. */
 export function modelStore() {
+  const uploads = new Set<string>()
   const records = new Map<string, readonly StoredResponse[]>()
   const uses = new Map<string, number>()
   const of = (repository: string | undefined) => (key: string) =>
     repository === undefined || key.startsWith(`${repository}/`)
-  const bodies = (repository?: string) =>
-    [...records].flatMap(([key, variants]) => (of(repository)(key) ? variants.map(({ body }) => body) : []))
-  const blobs = (repository?: string) =>
-    new Map(bodies(repository).flatMap(({ digest, size, inline }) => (inline ? [] : [[digest, size] as const])))
+  const bodies = (repository?: string, isMeant = (_: string) => true) =>
+    [...records].flatMap(([key, variants]) =>
+      of(repository)(key) && isMeant(key) ? variants.map(({ body }) => body) : [],
+    )
+  const blobsOf = (all: readonly StoredBody[]) =>
+    new Map(all.flatMap(({ digest, size, inline }) => (inline ? [] : [[digest, size] as const])))
+  const blobs = (repository?: string) => blobsOf(bodies(repository))
+  const bytesOf = (all: readonly StoredBody[]) => {
+    const inline = all.flatMap((body) => (body.inline ? [body.size] : []))
+    return [...blobsOf(all).values(), ...inline].reduce((sum, size) => sum + size, 0)
+  }
   return {
     /** Returns the blobs that are referred to no more. */
-    put(key: string, variants: readonly StoredResponse[]): Digest[] {
+    put(key: string, variants: readonly StoredResponse[], isUpload: boolean): Digest[] {
       const before = blobs()
+      if (isUpload && variants.length > 0) uploads.add(key)
+      else uploads.delete(key)
       if (variants.length === 0) uses.delete(key)
       else if (!uses.has(key)) uses.set(key, Math.max(...variants.map(({ responseTime }) => responseTime)))
       if (variants.length === 0) records.delete(key)
@@ -28,14 +38,13 @@ export function modelStore() {
     },
     references: (digest: Digest): boolean => blobs().has(digest),
     totals(repository?: string): StoreTotals {
-      const inline = bodies(repository).flatMap((body) => (body.inline ? [body.size] : []))
-      const bytes = [...blobs(repository).values(), ...inline].reduce((sum, size) => sum + size, 0)
-      return { records: [...records.keys()].filter(of(repository)).length, bytes }
+      return { records: [...records.keys()].filter(of(repository)).length, bytes: bytesOf(bodies(repository)) }
     },
+    uploadedBytes: (repository?: string): number => bytesOf(bodies(repository, (key) => uploads.has(key))),
     repositories: (): string[] => [...new Set([...records.keys()].map((key) => key.slice(0, key.indexOf('/'))))].sort(),
     leastUsed: (repository: string): Use[] =>
       [...uses]
-        .filter(([key]) => of(repository)(key))
+        .filter(([key]) => of(repository)(key) && !uploads.has(key))
         .map(([key, lastUse]) => ({ key, lastUse }))
         .sort((a, b) => a.lastUse - b.lastUse),
   }

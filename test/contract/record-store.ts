@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { StoredRecord, StoredResponse } from '../../src/caching/record.js'
+import { uploaded } from '../../src/caching/repository.js'
 import type { PutResult, RecordStore, Use } from '../../src/storage/record-store.js'
 import { blobBody, collect, inlineBody, isEmpty, noise, record, response, settled } from '../storage/fixtures.js'
 import { modelStore } from './record-store-model.js'
@@ -223,6 +224,47 @@ export function recordStoreContract(create: () => Promise<RecordStoreDriver>): v
     })
   })
 
+  describe('H2: uploads', () => {
+    const upload = (key: string, ...bodies: StoredResponse['body'][]) =>
+      write(
+        record(
+          key,
+          bodies.map((body) => response(body)),
+          { remote: uploaded },
+        ),
+      )
+    const all = () => [store.uploadedBytes(), store.uploadedBytes('raw'), store.uploadedBytes('own')]
+
+    it('count by themselves, a body they share once', async () => {
+      expect(all()).toEqual([0, 0, 0])
+      await write(record('raw/a', [response(shared)]))
+      await upload('own/a', shared)
+      await upload('own/b', shared)
+      await upload('own/c', inline)
+      await upload('raw/b', shared)
+      expect(all()).toEqual([shared.size + inline.size, shared.size, shared.size + inline.size])
+      store = await driver.reopen()
+      await upload('own/a', other)
+      await upload('own/b')
+      await upload('own/c')
+      expect(all()).toEqual([shared.size + other.size, shared.size, other.size])
+      await upload('own/a')
+      await write(record('raw/b', [response(shared)]))
+      expect(all()).toEqual([0, 0, 0])
+    })
+
+    it('have a last use, and stand in no order of what is to go', async () => {
+      await upload('own/a', shared)
+      await store.use(new Map([['own/a', 9000]]))
+      expect(store.lastUse('own/a')).toBe(9000)
+      expect(store.leastUsed('own', 10)).toEqual([])
+      await write(record('own/a', [response(shared)]))
+      expect(store.leastUsed('own', 10)).toEqual([{ key: 'own/a', lastUse: 9000 }])
+      await upload('own/a', shared)
+      expect(store.leastUsed('own', 10)).toEqual([])
+    })
+  })
+
   describe('list', () => {
     const paths = ['a', 'a/b', 'a/c', 'b', 'b%2Fc', 'b/c?x=1', 'Z', '~', 'é', ' ', `long/${'x'.repeat(3000)}`]
     const prefixes = [
@@ -400,7 +442,7 @@ export function recordStoreContract(create: () => Promise<RecordStoreDriver>): v
     const all = ['raw/a', 'raw/b', 'raw2/c', 'other/d']
     const key = fc.constantFrom(...all)
     const steps = fc.oneof(
-      fc.record({ kind: fc.constant('put' as const), key, variants, off: fc.boolean() }),
+      fc.record({ kind: fc.constant('put' as const), key, variants, off: fc.boolean(), isUpload: fc.boolean() }),
       fc.record({ kind: fc.constant('use' as const), key, time: fc.integer({ min: 1, max: 100_000 }) }),
     )
     await fc.assert(
@@ -413,15 +455,19 @@ export function recordStoreContract(create: () => Promise<RecordStoreDriver>): v
             model.use(step.key, step.time)
           } else {
             const version = (await store.get(step.key))?.version ?? 0
-            const result = await store.put(record(step.key, step.variants), step.off ? version + 1 : version)
-            const freed = step.off ? undefined : model.put(step.key, step.variants)
+            const remote = step.isUpload ? uploaded : 'https://remote.example'
+            const next = record(step.key, step.variants, { remote })
+            const result = await store.put(next, step.off ? version + 1 : version)
+            const freed = step.off ? undefined : model.put(step.key, step.variants, step.isUpload)
             expect(result.done && [...result.unreferenced].sort()).toEqual(step.off ? false : freed?.sort())
           }
           expect(store.totals()).toEqual(model.totals())
+          expect(store.uploadedBytes()).toBe(model.uploadedBytes())
           expect(store.repositories()).toEqual(model.repositories())
           for (const body of bodies) expect(store.references(body.digest)).toBe(model.references(body.digest))
           for (const repository of ['raw', 'raw2', 'other']) {
             expect(store.totals(repository)).toEqual(model.totals(repository))
+            expect(store.uploadedBytes(repository)).toBe(model.uploadedBytes(repository))
             const used = store.leastUsed(repository, 10)
             expect(used.map(({ lastUse }) => lastUse)).toEqual(
               model.leastUsed(repository).map(({ lastUse }) => lastUse),

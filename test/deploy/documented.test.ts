@@ -37,7 +37,7 @@ it('C9: docs/troubleshooting.md has every error code, with its status', () => {
 
 const pages = [
   ...['README.md', 'deploy/README.md'],
-  ...readdirSync(inCheckout('docs'))
+  ...readdirSync(inCheckout('docs'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
 ]

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseAllDocuments } from 'yaml'
+import { loadConfig } from '../../src/config/load.js'
 
 /** Where a file of the checkout is. */
 export const inCheckout = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
@@ -29,3 +30,7 @@ export function yamlOf(path: string): Node {
   if (document === undefined || more.length > 0) throw new Error(`${path} has not one document`)
   return document
 }
+
+/** The names of the repositories that are served out of the box. */
+export const shippedRepositories = async (): Promise<readonly string[]> =>
+  (await loadConfig(inCheckout('repositories.yaml'), {})).repositories.map(({ name }) => name)

@@ -1,11 +1,12 @@
-import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { cp, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { loadConfig } from '../../src/config/load.js'
 import { loadPrewarmFile } from '../../src/config/prewarm-file.js'
 import { run } from '../support/http.js'
 import { find } from '../support/servers.js'
 import { temporaryDirectory } from '../support/stage.js'
-import { documentsIn, inCheckout, listOf, type Node, textOf, yamlOf } from './files.js'
+import { documentsIn, inCheckout, listOf, type Node, shippedRepositories, textOf, yamlOf } from './files.js'
 
 const root = 'deploy/kustomize'
 
@@ -26,11 +27,24 @@ describe('the Kubernetes manifests', () => {
     expect(textOf(`${root}/base/repositories.yaml`)).toBe(textOf('repositories.yaml'))
   })
 
-  it('pre-warm what those have', () => {
+  it('know the names builds reach them by, in the overlay: URLs inside buildpacks begin with those', async () => {
+    const { publicUrl, publicHosts, repositories } = await loadConfig(
+      inCheckout(`${root}/overlays/example/repositories.yaml`),
+      {},
+    )
+    expect(repositories.map(({ name }) => name)).toEqual(await shippedRepositories())
+    expect(publicUrl).toBe('https://larder.example.com')
+    const { metadata } = yamlOf(`${root}/base/service.yaml`)
+    const { namespace } = yamlOf(`${root}/overlays/example/kustomization.yaml`)
+    const service = `${metadata?.name}.${namespace}`
+    expect(publicHosts).toEqual([String(metadata?.name), service, `${service}.svc`, `${service}.svc.cluster.local`])
+  })
+
+  it('pre-warm what those have', async () => {
     const { items, from } = loadPrewarmFile(inCheckout(`${root}/base/prewarm-items.yaml`), {})
     const named = [...items, ...from.map(({ inventory }) => String(inventory))].map((item) => item.split('/', 1)[0])
     expect(named.length).toBeGreaterThan(2)
-    expect(Object.keys(yamlOf('repositories.yaml').repositories ?? {})).toEqual(expect.arrayContaining(named))
+    expect(await shippedRepositories()).toEqual(expect.arrayContaining(named))
   })
 
   it('D8: never run two servers on one volume', async () => {
@@ -108,7 +122,7 @@ describe.skipIf(!kubectl)(`kubectl kustomize${kubectl ? '' : ' (left out: no kub
       { image: 'registry.example.com/larder:0.1.0' },
     ])
     expect(String(named('ConfigMap', 'larder-repositories')?.data?.['repositories.yaml'])).toBe(
-      await readFile(inCheckout('repositories.yaml'), 'utf8'),
+      textOf(`${root}/overlays/example/repositories.yaml`),
     )
   })
 })

@@ -9,7 +9,9 @@ describe('repositories', () => {
     expect(body.repositories[0]).toEqual({
       name: 'raw',
       aliases: ['remote.test'],
+      type: 'proxy',
       profile: 'artifact',
+      members: [],
       remotes: [{ url: 'https://remote.test/base', breaker: 'closed', retryAt: null }],
       blocked: false,
       records: 1,

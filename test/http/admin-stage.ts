@@ -10,6 +10,7 @@ import { parseConfig } from '../../src/config/load.js'
 import { repositoryIndex } from '../../src/config/repositories.js'
 import { LarderError } from '../../src/errors.js'
 import { adminBase, createAdmin } from '../../src/http/admin/admin.js'
+import { createAttempts } from '../../src/http/attempts.js'
 import { createTokenSet } from '../../src/http/auth.js'
 import { createLog } from '../../src/log.js'
 import { createMetrics } from '../../src/metrics.js'
@@ -114,7 +115,8 @@ export function adminStage() {
   const reading = createTokenSet([{ name: 'ci', secret: 'a-token-that-may-read' }])
   const api = createAdmin({
     administration,
-    tokens: () => ({ reading, admin }),
+    tokens: () => ({ reading, writing: undefined, admin }),
+    attempts: createAttempts(),
     unhurried() {},
     log,
     version: '0.0.0-test',

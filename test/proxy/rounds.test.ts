@@ -16,7 +16,7 @@ async function rounds(settings: Record<string, unknown>, attempt: (remote: Remot
   const metrics = createMetrics()
   const log = createLog('info', { write: () => {} })
   const availability = createAvailability({ metrics, log })
-  const of = (target: string, remotes = repository.remotes.slice()) =>
+  const of = (target: string, remotes: readonly Remote[] = repository.remotes) =>
     inquiring({ repository, target, metrics, log, availability, attempt: (_, remote) => attempt(remote, target) })(
       { method: 'GET', headers: [] },
       remotes,

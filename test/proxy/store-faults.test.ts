@@ -38,6 +38,12 @@ async function inFrontOf(lookup: Lookup) {
     log: createLog('silent'),
     userAgent: 'larder/test',
     via: '1.1 larder',
+    rewriter: {
+      plan() {
+        throw new Error('no rule asks for it')
+      },
+    },
+    publicUrl: () => undefined,
   })
   const leaving = new AbortController().signal
   const resolve = (method: 'GET' | 'HEAD') =>

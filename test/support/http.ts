@@ -12,7 +12,7 @@ export type Ending = 'end' | 'broken'
 export interface RequestOptions {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string
+  readonly body?: string | Uint8Array
   /** PEM; instead of the public roots. */
   readonly ca?: string
   /** Gets the chunks, which are then not kept. */
@@ -108,10 +108,16 @@ export interface Run {
   readonly stderr: string
 }
 
-/** Runs a program to its end in an environment without proxy settings. */
-export function run(program: string, args: readonly string[], cwd?: string): Promise<Run> {
+/** Runs a program to its end in an environment without proxy settings, but for those in `more`. */
+export function run(
+  program: string,
+  args: readonly string[],
+  cwd?: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Run> {
   return new Promise((resolve, reject) => {
-    const options = { encoding: 'buffer', maxBuffer: 1 << 30, timeout: 60_000, env: withoutProxies, cwd } as const
+    const env = { ...withoutProxies, ...more }
+    const options = { encoding: 'buffer', maxBuffer: 1 << 30, timeout: 60_000, env, cwd } as const
     const child = execFile(program, args, options, (error, stdout, stderr) => {
       if (error && typeof error.code !== 'number') return reject(error)
       resolve({ code: child.exitCode ?? -1, stdout, stderr: stderr.toString() })

@@ -36,25 +36,33 @@ export interface InProcess {
   /** The access log, once it has at least so many lines. */
   accessLog(lines: number): Promise<LogLine[]>
   /** Other settings for `raw`, loaded at once. */
-  reconfigure(remote: string, settings?: Settings): Promise<void>
+  reconfigure(remote: string | undefined, settings?: Settings, others?: Others): Promise<void>
   stop(): Promise<void>
 }
 
 /** No second tries unless a test asks for them. */
 const atOnce = { retry: { attempts: 1, budget: '5s', resumes: 2 } }
 
-const configuration = (remote: string, settings: Settings) =>
-  JSON.stringify({ repositories: { raw: { remote, ...atOnce, ...settings } } })
+/** `others`: what else stands at the top of the configuration, further repositories among it. */
+const configuration = (remote: string | undefined, settings: Settings, others: Others) => {
+  const raw = { ...(remote !== undefined && { remote, ...atOnce }), ...settings }
+  return JSON.stringify({ ...others, repositories: { raw, ...others.repositories } })
+}
+
+interface Others extends Settings {
+  readonly repositories?: Settings
+}
 
 /** For as long as the test runs. */
 export async function inFront(
-  remote: string,
+  remote: string | undefined,
   settings: Settings = {},
   env: Readonly<Record<string, string>> = {},
+  others: Others = {},
 ): Promise<InProcess> {
   const home = await mkdtemp(join(tmpdir(), 'larder-in-process-'))
   const files = { config: join(home, 'repositories.yaml'), access: join(home, 'access.log'), data: join(home, 'data') }
-  await writeFile(files.config, configuration(remote, settings))
+  await writeFile(files.config, configuration(remote, settings, others))
   const environment = {
     LARDER_HOST: '127.0.0.1',
     LARDER_PORT: '0',
@@ -84,8 +92,8 @@ export async function inFront(
     logs,
     stop,
     accessLog: (lines) => accessLog(files.access, lines),
-    async reconfigure(remote, settings = {}) {
-      await writeFile(files.config, configuration(remote, settings))
+    async reconfigure(remote, settings = {}, others = {}) {
+      await writeFile(files.config, configuration(remote, settings, others))
       await larder.reload()
     },
   }
@@ -132,6 +140,13 @@ async function accessLog(file: string, lines: number): Promise<LogLine[]> {
     .split('\n')
     .map((line) => JSON.parse(line) as LogLine)
 }
+
+/** The same, with nothing behind it: `raw` is a hosted repository. */
+export const hosting = (
+  settings: Settings = {},
+  env: Readonly<Record<string, string>> = {},
+  others: Others = {},
+): Promise<InProcess> => inFront(undefined, { type: 'hosted', ...settings }, env, others)
 
 /** Time stands still (`Date`, and the clock of what is remembered for a while only) but for what a test lets pass. */
 export function stopClock(): { pass(seconds: number): Promise<void> } {

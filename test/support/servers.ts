@@ -21,6 +21,8 @@ const packages = {
   prometheus: 'prometheus',
   haproxy: 'haproxy',
   jq: 'jq',
+  zip: 'zip',
+  unzip: 'unzip',
   '/usr/lib/nginx/modules/ngx_stream_module.so': 'libnginx-mod-stream',
   'systemd-analyze': 'systemd',
 } as const

@@ -6,6 +6,7 @@ import { HTTPException } from 'hono/http-exception'
 import type { Administration } from '../../administration/administration.js'
 import { isLarderError, LarderError } from '../../errors.js'
 import type { Logger } from '../../log.js'
+import type { Attempts } from '../attempts.js'
 import type { Tokens } from '../auth.js'
 import { problemOf } from '../on-error.js'
 import { archiveRoutes } from './archive-routes.js'
@@ -21,6 +22,7 @@ import { warmRoutes } from './warm-routes.js'
 export interface AdminDeps {
   readonly administration: Administration
   readonly tokens: () => Tokens
+  readonly attempts: Attempts
   /** Lets a request take as long for its body as it needs. */
   readonly unhurried: (request: IncomingMessage) => void
   readonly log: Logger
@@ -36,7 +38,8 @@ const maxBody = 64 * 1024
 const maxOrder = 4 * 1024 * 1024
 
 /** `/api/v1`: what an operator sees and does. All but its description needs an admin token (O5). */
-export function createAdmin({ administration, tokens, unhurried, log, version }: AdminDeps): OpenAPIHono<AdminEnv> {
+export function createAdmin(deps: AdminDeps): OpenAPIHono<AdminEnv> {
+  const { administration, tokens, attempts, unhurried, log, version } = deps
   const app = new OpenAPIHono<AdminEnv>({
     defaultHook: (result) => {
       if (!result.success) throw new LarderError('REQUEST_INVALID', wording(result.error.issues))
@@ -47,7 +50,7 @@ export function createAdmin({ administration, tokens, unhurried, log, version }:
   const description = () => apiDocument(app, version)
   app.get('/openapi.json', (c) => c.json(description()))
   app.get('/', (c) => c.html(documentPage(description()), 200, { 'Content-Security-Policy': pagePolicy }))
-  app.use(createAuthentication(tokens, log), audited(log))
+  app.use(createAuthentication(tokens, attempts, log), audited(log))
   const [order, other] = [limited(maxOrder), limited(maxBody)]
   app.use((c, next) => {
     // An archive is bounded by the room there is for it.

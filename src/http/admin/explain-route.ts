@@ -11,9 +11,17 @@ const actions = [
 
 const moment = z.iso.datetime()
 
+const outcome = {
+  action: z.enum(actions),
+  cacheStatus: z.string().openapi({ description: "Without what the remote's answer adds." }),
+  error: z.string().nullable(),
+  sentence: z.string(),
+}
+
 const explanation = z
   .object({
     repository: z.string(),
+    type: z.enum(['proxy', 'hosted', 'group']),
     foundBy: z.enum(['name', 'alias', 'remote']),
     path: z.string().openapi({ description: 'Path and query as they are keyed and sent to the remote.' }),
     key: z.string(),
@@ -33,6 +41,10 @@ const explanation = z
         list: z.string().nullable().openapi({ description: 'Path of the file that has the digest.' }),
       })
       .nullable(),
+    rewrite: z
+      .object({ match: z.string(), members: z.array(z.string()).readonly() })
+      .nullable()
+      .openapi({ description: 'Its URLs are rewritten for clients; members: globs over those of an archive.' }),
     remotes: z.array(remoteState).readonly(),
     remoteUrls: z.array(z.string()).readonly().openapi({ description: 'Where it would be asked for, in order.' }),
     blocked: z.boolean(),
@@ -56,12 +68,11 @@ const explanation = z
       })
       .nullable()
       .openapi({ description: "What is remembered of the remote's last word." }),
-    next: z.object({
-      action: z.enum(actions),
-      cacheStatus: z.string().openapi({ description: "Without what the remote's answer adds." }),
-      error: z.string().nullable(),
-      sentence: z.string(),
-    }),
+    next: z.object(outcome),
+    members: z
+      .array(z.object({ repository: z.string(), ...outcome }))
+      .readonly()
+      .openapi({ description: 'Of a group: what a GET of each member would come to, in the order they are asked.' }),
   })
   .openapi('Explanation')
 

@@ -75,8 +75,10 @@ export const repositoryState = z
   .object({
     name: z.string(),
     aliases: z.array(z.string()).readonly(),
+    type: z.enum(['proxy', 'hosted', 'group']),
     profile: z.enum(['artifact', 'rfc9111']),
-    remotes: z.array(remoteState).readonly(),
+    remotes: z.array(remoteState).readonly().openapi({ description: 'Of a proxy.' }),
+    members: z.array(z.string()).readonly().openapi({ description: 'Of a group: whom it asks, in this order.' }),
     blocked: z.boolean(),
     records: z.number(),
     bytes: z.number(),
@@ -120,7 +122,7 @@ export const variantFields = {
 export const artifactState = z
   .object({
     ...summaryFields,
-    remote: z.string(),
+    remote: z.string().openapi({ description: 'The remote it came from; `upload` for what was uploaded.' }),
     current: z.boolean().openapi({ description: "Whether that remote is one of the repository's still." }),
     details: z.array(z.object(variantFields)).readonly().openapi({ description: 'One for each variant.' }),
   })

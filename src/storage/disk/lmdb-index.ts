@@ -1,15 +1,18 @@
-import type { Database, RootDatabase } from 'lmdb'
+import type { RootDatabase } from 'lmdb'
 import { repositoryOf, storageKey } from '../../caching/cache-key.js'
 import type { Digest, StoredRecord } from '../../caching/record.js'
+import { uploaded } from '../../caching/repository.js'
 import type { StoreTotals, Use } from '../record-store.js'
+import { add, below, clear, sum, toldOnce } from './lmdb-totals.js'
 
 /*
  * What is worked out from the records, and changes in their transaction (D7):
  *   references   digest -> the storage keys of the records that refer to the blob (several values a key)
  *   shares       [digest, repository] -> how many of the repository's records refer to the blob
- *   totals       'records' | 'bytes' -> number; 'records/<repository>' | 'bytes/<repository>' -> number
+ *   totals       'records' | 'bytes' -> number; 'records/<repository>' | 'bytes/<repository>' -> number;
+ *                'uploaded/' | 'uploaded/<repository>' -> bytes of uploads, whose shares are of '/' and '/<repository>'
  *   uses         storage key -> when it was last used, ms; at first when it was stored
- *   order        [repository, last use, hash of the key] -> cache key
+ *   order        [repository, last use, hash of the key] -> cache key, but for uploads: they are never evicted
  *   tombstones   [epoch, hash of the key] -> cache key
  */
 export interface LmdbIndex {
@@ -17,6 +20,7 @@ export interface LmdbIndex {
   account(id: string, previous: StoredRecord | undefined, next: StoredRecord): Digest[]
   references(digest: Digest): boolean
   totals(repository?: string): StoreTotals
+  uploadedBytes(repository?: string): number
   repositories(): string[]
   /** Within a transaction. */
   use(key: string, time: number): void
@@ -66,9 +70,23 @@ export function openLmdbIndex(root: RootDatabase): LmdbIndex {
     return unreferenced
   }
 
-  const place = (id: string, key: string, time: number) => {
+  /** Of all uploads, and of their repository: each body once. */
+  const accountUploads = (before: Bodies, after: Bodies, repository: string): void => {
+    for (const scope of ['', repository]) {
+      const amount = (bodies: Bodies, others: Bodies, change: 1 | -1) => {
+        let bytes = 0
+        for (const [digest, { size, inline }] of bodies) {
+          if (!others.has(digest) && (inline || share(`/${scope}`, digest, change))) bytes += size
+        }
+        return bytes
+      }
+      add(totals, `uploaded/${scope}`, amount(after, before, 1) - amount(before, after, -1))
+    }
+  }
+
+  const place = (id: string, key: string, time: number, isEvictable: boolean) => {
     toldOnce(uses.put(id, time))
-    toldOnce(order.put([repositoryOf(key), time, hashOf(id)], key))
+    if (isEvictable) toldOnce(order.put([repositoryOf(key), time, hashOf(id)], key))
   }
 
   const displace = (id: string, key: string) => {
@@ -86,8 +104,13 @@ export function openLmdbIndex(root: RootDatabase): LmdbIndex {
     const change = Number(after.size > 0) - Number(before.size > 0)
     add(totals, 'records', change)
     add(totals, `records/${repository}`, change)
-    if (change > 0) place(id, key, storedAt(next))
-    if (change < 0) displace(id, key)
+    const wasUploaded = before.size > 0 && isUpload(previous)
+    const isUploaded = after.size > 0 && isUpload(next)
+    if (wasUploaded || isUploaded) accountUploads(wasUploaded ? before : none, isUploaded ? after : none, repository)
+    const isMoved = before.size > 0 && after.size > 0 && wasUploaded !== isUploaded
+    const used = isMoved ? uses.get(id) : undefined
+    if (change < 0 || isMoved) displace(id, key)
+    if (change > 0 || isMoved) place(id, key, used ?? storedAt(next), !isUploaded)
     if (previous && before.size === 0) toldOnce(tombstones.remove([previous.epoch, hashOf(id)]))
     if (after.size === 0 && next.epoch > 0) toldOnce(tombstones.put([next.epoch, hashOf(id)], key))
     return unreferenced
@@ -100,13 +123,14 @@ export function openLmdbIndex(root: RootDatabase): LmdbIndex {
       const of = repository === undefined ? '' : `/${repository}`
       return { records: totals.get(`records${of}`) ?? 0, bytes: totals.get(`bytes${of}`) ?? 0 }
     },
-    // '0' comes after '/'.
-    repositories: () => [...totals.getKeys({ start: 'records/', end: 'records0' })].map((name) => name.slice(8)),
+    uploadedBytes: (repository = '') => totals.get(`uploaded/${repository}`) ?? 0,
+    repositories: () => [...totals.getKeys(below('records'))].map((name) => name.slice('records/'.length)),
     use(key, time) {
       const id = storageKey(key)
       if (time <= (uses.get(id) ?? Number.POSITIVE_INFINITY)) return
+      const isEvictable = order.doesExist([repositoryOf(key), uses.get(id) as number, hashOf(id)])
       displace(id, key)
-      place(id, key, time)
+      place(id, key, time, isEvictable)
     },
     lastUse: (key) => uses.get(storageKey(key)),
     leastUsed(repository, limit, after) {
@@ -121,10 +145,9 @@ export function openLmdbIndex(root: RootDatabase): LmdbIndex {
         epoch: epoch as number,
       })),
     complete(records) {
-      if (sum(totals, 'records/', 'records0') === (totals.get('records') ?? 0)) return
+      if (sum(totals, 'records') === (totals.get('records') ?? 0)) return
       root.transactionSync(() => {
-        for (const name of [...totals.getKeys({ start: 'bytes/', end: 'bytes0' })]) totals.removeSync(name)
-        for (const name of [...totals.getKeys({ start: 'records/', end: 'records0' })]) totals.removeSync(name)
+        for (const kind of ['bytes', 'records', 'uploaded']) clear(totals, kind)
         for (const derived of [shares, uses, order, tombstones]) derived.clearSync()
         for (const { id, record } of records) {
           if (!record) continue
@@ -139,7 +162,8 @@ export function openLmdbIndex(root: RootDatabase): LmdbIndex {
           }
           add(totals, `bytes/${repository}`, own)
           add(totals, `records/${repository}`, 1)
-          place(id, record.key, storedAt(record))
+          if (isUpload(record)) accountUploads(none, bodies(record), repository)
+          place(id, record.key, storedAt(record), !isUpload(record))
         }
       })
     },
@@ -151,24 +175,10 @@ type Bodies = ReadonlyMap<Digest, StoredRecord['variants'][number]['body']>
 const bodies = (record: StoredRecord | undefined): Bodies =>
   new Map(record?.variants.map(({ body }) => [body.digest, body]))
 
+const none: Bodies = new Map()
+
+const isUpload = (record: StoredRecord | undefined) => record?.remote === uploaded
+
 const storedAt = ({ variants }: StoredRecord) => Math.max(...variants.map(({ responseTime }) => responseTime))
 
 const hashOf = (id: string) => id.slice(-64)
-
-/** What comes to 0 goes: repositories that are no more leave no trace. */
-function add(totals: Database<number, string>, name: string, amount: number): void {
-  if (amount === 0) return
-  const sum = (totals.get(name) ?? 0) + amount
-  toldOnce(sum === 0 ? totals.remove(name) : totals.put(name, sum))
-}
-
-function sum(totals: Database<number, string>, start: string, end: string): number {
-  let all = 0
-  for (const { value } of totals.getRange({ start, end })) all += value
-  return all
-}
-
-/** A write within a transaction: its failure is told by the transaction, and must not be told again by nobody's promise. */
-export function toldOnce(write: Promise<unknown>): void {
-  write.catch(() => {})
-}

@@ -8,7 +8,8 @@ import { selectionId } from '../../caching/selection.js'
 import { LarderError } from '../../errors.js'
 import type { PutResult, RecordStore, StandingOrder } from '../record-store.js'
 import type { WriteGate } from '../write-gate.js'
-import { openLmdbIndex, toldOnce } from './lmdb-index.js'
+import { openLmdbIndex } from './lmdb-index.js'
+import { toldOnce } from './lmdb-totals.js'
 
 /*
  * One lmdb environment:
@@ -117,6 +118,7 @@ export function openLmdbRecordStore(directory: string, disk?: Pick<WriteGate, 'f
       for await (const { id, record } of inTurns(inPages(records, {}))) if (!record) yield id
     },
     totals: index.totals,
+    uploadedBytes: index.uploadedBytes,
     repositories: index.repositories,
     async use(uses) {
       const all = [...uses]

@@ -1,0 +1,63 @@
+import {
+  buildpackRegistry,
+  goBucket,
+  jvmBuckets,
+  nodeBucket,
+  phpBucket,
+  pythonBucket,
+  rubyBucket,
+} from './heroku-repositories.js'
+import {
+  codeload,
+  github,
+  goHosts,
+  gradle,
+  mavenByHost,
+  mavenCentral,
+  nodejs,
+  paketoHosts,
+} from './host-repositories.js'
+import type { PresetRepositories, PresetRepository } from './preset-repository.js'
+
+export const presetNames = [
+  'heroku-jvm',
+  'maven-central',
+  'heroku-ruby',
+  'heroku-nodejs',
+  'heroku-python',
+  'heroku-go',
+  'heroku-php',
+  'nodejs-dist',
+  'gradle',
+  'github-archives',
+  'paketo',
+] as const
+
+export type PresetName = (typeof presetNames)[number]
+
+export const isPresetName = (name: unknown): name is PresetName => presetNames.some((preset) => preset === name)
+
+/** Repositories by preset and name. One that stands in several presets is the same in all. */
+export const presets: Readonly<Record<PresetName, PresetRepositories>> = {
+  'heroku-jvm': jvmBuckets,
+  'maven-central': { ...mavenCentral, ...mavenByHost },
+  'heroku-ruby': { ...rubyBucket, ...buildpackRegistry, ...nodeBucket, ...nodejs },
+  'heroku-nodejs': { ...nodeBucket, ...nodejs },
+  'heroku-python': pythonBucket,
+  'heroku-go': { ...goBucket, ...goHosts },
+  'heroku-php': phpBucket,
+  'nodejs-dist': nodejs,
+  gradle,
+  'github-archives': { ...github, ...codeload },
+  paketo: { ...github, ...mavenByHost, ...nodejs, ...gradle, ...goHosts, ...paketoHosts },
+}
+
+/** Of the presets that bring a repository, the one with the fewest others. */
+export const presetWith = (repository: string): PresetName | undefined =>
+  presetNames
+    .filter((preset) => repository in presets[preset])
+    .sort((a, b) => Object.keys(presets[a]).length - Object.keys(presets[b]).length)[0]
+
+/** A repository that comes with Larder, whichever preset brings it. */
+export const presetRepository = (name: string): PresetRepository | undefined =>
+  presetNames.map((preset) => presets[preset][name]).find((repository) => repository !== undefined)

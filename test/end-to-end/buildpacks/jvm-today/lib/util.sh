@@ -1,0 +1,3 @@
+util::curl_with_defaults() {
+  curl --retry-connrefused --connect-timeout 5 "$@"
+}
