@@ -6,18 +6,20 @@ import { bigHit } from './big-hit.mjs'
 import { coldBig } from './cold-big.mjs'
 import { coldSmall } from './cold-small.mjs'
 import { herd } from './herd.mjs'
+import { replicas } from './replicas.mjs'
+import { s3Hit } from './s3-hit.mjs'
 import { slowReaders } from './slow-readers.mjs'
 import { smallHit } from './small-hit.mjs'
 import { start } from './start.mjs'
 import { topFunctions } from './support/cpu-profile.mjs'
-import { collect } from './support/figures.mjs'
+import { collect, larderAndNginx } from './support/figures.mjs'
 import { buildLarder } from './support/larder.mjs'
 import { busyCores, removeDirectory, stopAll, temporaryDirectory } from './support/processes.mjs'
 import { createStage, GIB } from './support/stage.mjs'
 import { table } from './support/table.mjs'
-import { findTools } from './support/tools.mjs'
+import { find, findTools } from './support/tools.mjs'
 
-const BENCHES = [smallHit, bigHit, coldBig, herd, coldSmall, slowReaders, start]
+const BENCHES = [smallHit, bigHit, coldBig, herd, coldSmall, slowReaders, start, s3Hit, replicas]
 const BENCH_LIMIT_MS = 10 * 60_000
 const QUIET_SAMPLE_MS = 500
 const PROFILES = join(import.meta.dirname, 'results', 'profiles')
@@ -72,8 +74,12 @@ function count(name, value) {
  */
 async function runBench(bench, { profile, ...settings }) {
   const { name, about } = bench
+  const sides = bench.sides ?? larderAndNginx
+  const missing = bench.needs?.filter((program) => find(program) === undefined) ?? []
+  const leftOut = missing.length > 0 ? `not found: ${missing.join(', ')}` : undefined
+  if (leftOut !== undefined) return { name, about, sides, busyBefore: 0, figures: [], leftOut }
   process.stderr.write(`${name} ...\n`)
-  const collected = collect(bench.figures)
+  const collected = collect(bench.figures, sides)
   const busyBefore = await busyCores(QUIET_SAMPLE_MS)
   const directory = temporaryDirectory()
   const profiles = profile ? join(PROFILES, name) : undefined
@@ -83,14 +89,30 @@ async function runBench(bench, { profile, ...settings }) {
   }
   try {
     await within(BENCH_LIMIT_MS, bench.run(createStage({ ...settings, directory, profiles, record: collected.record })))
-    return { name, about, busyBefore, figures: collected.figures() }
+    return { name, about, sides: headed(sides, settings.calibrate), busyBefore, figures: collected.figures() }
   } catch (error) {
-    return { name, about, busyBefore, figures: [], fault: error instanceof Error ? error.message : String(error) }
+    return {
+      name,
+      about,
+      sides,
+      busyBefore,
+      figures: [],
+      fault: error instanceof Error ? error.message : String(error),
+    }
   } finally {
     await stopAll()
     removeDirectory(directory)
     if (profiles !== undefined) process.stderr.write(`${profiles}, time of their own:\n${topFunctions(profiles)}\n`)
   }
+}
+
+/**
+ * @param {import('./support/figures.mjs').Sides} sides
+ * @param {boolean} calibrate
+ * @returns {import('./support/figures.mjs').Sides}
+ */
+function headed(sides, calibrate) {
+  return calibrate ? ['nginx again', sides[1]] : sides
 }
 
 /**
@@ -126,7 +148,7 @@ async function main() {
   process.stdout.write(
     json
       ? `${JSON.stringify({ date: new Date().toISOString(), machine, rounds, seconds, calibrate, results }, null, 2)}\n`
-      : `${table(results, calibrate ? 'nginx again' : 'Larder')}\n`,
+      : `${table(results)}\n`,
   )
   if (results.some(({ fault }) => fault !== undefined)) process.exitCode = 1
 }

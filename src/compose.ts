@@ -7,6 +7,9 @@ import { createWarmJobs } from './administration/warm-jobs.js'
 import { createRewriter } from './buildpacks/rewriting/rewriter.js'
 import { openLiveConfig } from './compose/live-config.js'
 import { createMeasuring } from './compose/measuring.js'
+import { openReplicas } from './compose/open-replicas.js'
+import { openSharedCache } from './compose/open-shared-cache.js'
+import { openStorage } from './compose/open-storage.js'
 import { openUpstream } from './compose/open-upstream.js'
 import type { Settings } from './config/environment.js'
 import { watchFile } from './config/watch.js'
@@ -17,6 +20,7 @@ import { createArtifactHeaders } from './http/artifact-headers.js'
 import { createArtifacts } from './http/artifacts.js'
 import { createAttempts } from './http/attempts.js'
 import { createAdmit, createAdmitWriter } from './http/auth.js'
+import { createPeersRoute } from './http/peers-route.js'
 import { createPublicUrl } from './http/public-url.js'
 import { createBufferPool } from './http/pump.js'
 import { createRequestIds } from './http/request-id.js'
@@ -26,16 +30,13 @@ import { createServers } from './http/server.js'
 import { createUploadRoutes } from './http/uploads.js'
 import type { Logger } from './log.js'
 import { createMetrics } from './metrics.js'
+import { isPass } from './peers/passes.js'
 import { createProxy } from './proxy/proxy.js'
+import { createBulletin, noBulletin } from './storage/bulletin.js'
 import { createDamageReport } from './storage/damage.js'
 import { openDataDirectory } from './storage/disk/data-directory.js'
-import { openDiskBlobStore } from './storage/disk/disk-blob-store.js'
 import { watchDisk } from './storage/disk/disk-health.js'
-import { openLmdbRecordStore } from './storage/disk/lmdb-record-store.js'
-import { shareOfVolume } from './storage/disk/volume.js'
 import { openArtifactStore } from './storage/open-artifact-store.js'
-import type { SharedCache } from './storage/shared-cache.js'
-import { openStaging } from './storage/staging.js'
 
 export interface Larder {
   readonly urls: readonly string[]
@@ -66,27 +67,26 @@ export async function startLarder(
   const data = await openDataDirectory(settings.dataDirectory)
   const disk = watchDisk({ data, log })
   const credentials = await openCredentials(settings, log)
-  const { redisUrl, redisDeadline, maxSize } = settings
-  const shared = redisUrl === undefined ? undefined : await sharedCache(redisUrl, redisDeadline, log)
-  const records = openLmdbRecordStore(data.records, disk)
+  const shared = await openSharedCache(settings, env, log)
+  const bulletin = shared ? createBulletin(shared, log) : noBulletin
+  const storage = await openStorage({ settings, env, data, disk, shared, log }).catch(async (error) => {
+    await data.unlock()
+    throw error
+  })
   const store = openArtifactStore({
-    records,
-    blobs: await openDiskBlobStore(data.blobs, disk),
-    staging: await openStaging(data.staging, disk),
+    ...storage,
     shared,
+    bulletin,
     hotBytes: settings.hotBytes,
-    maxSize:
-      'bytes' in maxSize
-        ? maxSize.bytes
-        : await shareOfVolume(settings.dataDirectory, maxSize.percent, records.totals().bytes),
     retentionOf: (repository) => repositories().find(({ name }) => name === repository)?.retention,
     ...{ metrics, log },
     onDamaged: createDamageReport(metrics, log),
   })
   const upstream = await openUpstream(settings, env, repositories)
   const via = `1.1 larder-${data.id}`
+  const replicas = await openReplicas({ settings, env, shared, secrets: credentials.peerSecrets, metrics, log })
   const proxy = createProxy({
-    ...{ store, upstream, metrics, log, userAgent: `larder/${version}`, via },
+    ...{ store, replicas, bulletin, repositories, upstream, metrics, log, userAgent: `larder/${version}`, via },
     rewriter: createRewriter({ repositories }),
     publicUrl: () => config.current.publicUrl,
   })
@@ -101,6 +101,7 @@ export async function startLarder(
 
   const { health, measure } = createMeasuring({
     ...{ store, proxy, disk, shared, servers, requestMetrics, metrics },
+    bucket: storage.bucket,
     repositories,
     dataDirectory: settings.dataDirectory,
     isStopping: () => stopping,
@@ -112,6 +113,13 @@ export async function startLarder(
     return config.reload()
   }
 
+  const pool = createBufferPool()
+  const peers =
+    settings.peer &&
+    createPeersRoute({
+      ...{ underWay: replicas.underWay, pool, reset: servers.reset },
+      isPass: (id, shown) => isPass(credentials.peerSecrets(), id, shown),
+    })
   const attempts = createAttempts()
   const artifacts = createArtifacts({
     proxy,
@@ -122,7 +130,7 @@ export async function startLarder(
       admitWriter: createAdmitWriter(credentials.current, attempts, log),
     }),
     publicUrl: createPublicUrl(() => config.current),
-    send: createSend({ fieldsOf: createArtifactHeaders(via), pool: createBufferPool() }),
+    send: createSend({ fieldsOf: createArtifactHeaders(via), pool }),
     log,
     via,
     record: createAccessRecorder(requestMetrics, accessLog),
@@ -134,16 +142,15 @@ export async function startLarder(
   const warmJobs = createWarmJobs({ ...shelves, warming: proxy.warming, tasks, metrics })
   const schedule = createSchedule({ jobs: warmJobs, inTurn: createTurns(shared, randomUUID()), log })
   const administration = createAdministration({
-    ...{ ...shelves, store, tasks, warmJobs, metrics, measure },
+    ...{ ...shelves, store, tasks, warmJobs, bulletin, metrics, measure, log },
     availability: proxy.availability,
     foresee: proxy.foresee,
   })
   const admin = { administration, tokens: credentials.current, attempts, unhurried: servers.unhurried, log, version }
-  const app = createApp({ artifacts, metrics, health, measure, log, admin })
-  const { configFile, readTokensFile, writeTokensFile, adminTokenFile, tls } = settings
-  const watched = [configFile, readTokensFile, writeTokensFile, adminTokenFile, tls?.cert, tls?.key].filter(
-    (file) => file !== undefined,
-  )
+  const app = createApp({ artifacts, peers, metrics, health, measure, log, admin })
+  const { configFile, readTokensFile, writeTokensFile, adminTokenFile, peer, tls } = settings
+  const tokenFiles = [readTokensFile, writeTokensFile, adminTokenFile, peer?.secretFile]
+  const watched = [configFile, ...tokenFiles, tls?.cert, tls?.key].filter((file) => file !== undefined)
   const watches = watched.map((file) =>
     watchFile(
       file,
@@ -176,15 +183,11 @@ export async function startLarder(
       await proxy.idle()
       upstream.close()
       await accessLog?.close()
+      await storage.settle()
       await store.close()
+      storage.close()
       disk.close()
       await data.unlock()
     },
   }
-}
-
-/** Loaded only where it is asked for: its client takes a good part of a start. */
-async function sharedCache(url: string, deadline: number, log: Logger): Promise<SharedCache> {
-  const { connectKeyvSharedCache } = await import('./storage/keyv/keyv-shared-cache.js')
-  return connectKeyvSharedCache({ url, deadline, log })
 }

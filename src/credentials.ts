@@ -6,11 +6,16 @@ import type { Logger } from './log.js'
 export interface Credentials {
   /** Those in force. */
   current(): Tokens
+  /** The secrets by which replicas know each other; the first is the one to show. */
+  peerSecrets(): readonly string[]
   /** Reads the files anew. Throws `ConfigError` and keeps the old ones where they are bad. */
   reload(): Promise<void>
 }
 
-type CredentialSettings = Pick<Settings, 'readTokensFile' | 'writeTokensFile' | 'adminTokenFile' | 'dataDirectory'>
+type CredentialSettings = Pick<
+  Settings,
+  'readTokensFile' | 'writeTokensFile' | 'adminTokenFile' | 'dataDirectory' | 'peer'
+>
 
 /** The tokens of O5, and an administrator's that is made where none is configured. Throws `ConfigError`. */
 export async function openCredentials(settings: CredentialSettings, log: Logger): Promise<Credentials> {
@@ -19,11 +24,16 @@ export async function openCredentials(settings: CredentialSettings, log: Logger)
     writing: tokensOf(settings.writeTokensFile),
     admin: createTokenSet(await adminTokens(settings, log)),
   })
+  const loadSecrets = () => (settings.peer ? loadTokens(settings.peer.secretFile).map(({ secret }) => secret) : [])
   let tokens = await load()
+  let secrets = loadSecrets()
   return {
     current: () => tokens,
+    peerSecrets: () => secrets,
     async reload() {
+      const next = loadSecrets()
       tokens = await load()
+      secrets = next
     },
   }
 }

@@ -37,6 +37,11 @@ export function createMetrics() {
       'result',
     ]),
     fills: counter('larder_fills_total', 'Bodies taken in from remotes, by how it ended.', ['repository', 'result']),
+    peerFills: counter(
+      'larder_peer_fills_total',
+      'Fills that another replica had under way: followed (growing), told its end (refused, over), or gone alone (alone).',
+      ['result'],
+    ),
     uploads: counter('larder_uploads_total', 'Uploads to hosted repositories and removals, by how they ended.', [
       'repository',
       'result',

@@ -18,7 +18,7 @@ const storagePorts = [
   'storage/record-store.ts',
   'storage/shared-cache.ts',
 ]
-const drivers = ['storage/disk/', 'storage/keyv/', 'upstream/']
+const drivers = ['storage/disk/', 'storage/keyv/', 'storage/s3/', 'peers/', 'upstream/']
 
 /** What the files under a path may import besides their own room, the most telling path first. */
 const rules: readonly { readonly room: string; readonly may: readonly string[] }[] = [
@@ -31,16 +31,22 @@ const rules: readonly { readonly room: string; readonly may: readonly string[] }
   { room: 'upstream/upstream.ts', may: ['caching/'] },
   { room: 'upstream/', may: ['caching/', 'errors.ts'] },
   { room: 'proxy/rewriter.ts', may: ['caching/', 'storage/blob-store.ts'] },
+  { room: 'proxy/peers.ts', may: ['proxy/source.ts', 'caching/'] },
+  { room: 'peers/', may: ['proxy/peers.ts', 'caching/', ...leaves] },
   { room: 'proxy/source.ts', may: ['caching/', 'upstream/upstream.ts'] },
   ...storagePorts.map((room) => ({ room, may: ['caching/'] })),
-  { room: 'storage/disk/', may: [...storagePorts, 'storage/descriptor.ts', 'caching/', ...leaves] },
-  { room: 'storage/keyv/', may: [...storagePorts, 'caching/', ...leaves] },
+  { room: 'storage/redis-place.ts', may: [] },
+  { room: 'storage/keyv/', may: [...storagePorts, 'storage/redis-place.ts', 'caching/', ...leaves] },
+  { room: 'storage/disk/', may: [...storagePorts, 'storage/descriptor.ts', 'storage/holds.ts', 'caching/', ...leaves] },
+  { room: 'storage/s3/', may: [...storagePorts, 'storage/holds.ts', 'caching/', ...leaves] },
   { room: 'storage/', may: ['caching/', ...leaves] },
   {
     room: 'proxy/',
     may: [
       ...storagePorts,
       'storage/artifact-store.ts',
+      'storage/bulletin.ts',
+      'storage/in-memory.ts',
       'storage/staging.ts',
       'upstream/upstream.ts',
       'caching/',
@@ -59,6 +65,7 @@ const rules: readonly { readonly room: string; readonly may: readonly string[] }
       'proxy/warm.ts',
       'storage/artifact-store.ts',
       'storage/blob-store.ts',
+      'storage/bulletin.ts',
       'storage/intake.ts',
       'storage/shared-cache.ts',
       'warming/',
@@ -74,7 +81,10 @@ const rules: readonly { readonly room: string; readonly may: readonly string[] }
     may: ['buildpacks/catalogue/', 'buildpacks/environment/', 'caching/', 'config/wording.ts'],
   },
   { room: 'buildpacks/', may: ['proxy/rewriter.ts', 'storage/blob-store.ts', 'caching/', 'errors.ts'] },
-  { room: 'config/', may: ['buildpacks/catalogue/', 'warming/', 'caching/repository.ts', 'caching/glob.ts'] },
+  {
+    room: 'config/',
+    may: ['buildpacks/catalogue/', 'warming/', 'caching/repository.ts', 'caching/glob.ts', 'storage/redis-place.ts'],
+  },
   { room: 'credentials.ts', may: ['config/', 'http/auth.ts', ...leaves] },
   ...['compose.ts', 'compose/'].map((room) => ({
     room,
@@ -86,6 +96,7 @@ const rules: readonly { readonly room: string; readonly may: readonly string[] }
       'config/',
       'credentials.ts',
       'http/',
+      'peers/',
       'proxy/',
       'storage/',
       'upstream/',
@@ -115,7 +126,8 @@ const rules: readonly { readonly room: string; readonly may: readonly string[] }
 
 /** Packages that one room, or two, keep to themselves. */
 const kept: Readonly<Record<string, string | readonly string[]>> = {
-  lmdb: 'storage/disk/',
+  lmdb: ['storage/disk/', 'storage/s3/'],
+  '@aws-sdk/client-s3': 'storage/s3/',
   'fs-native-extensions': 'storage/disk/',
   '@keyv/redis': 'storage/keyv/',
   keyv: 'storage/keyv/',

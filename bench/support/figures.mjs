@@ -1,24 +1,32 @@
 /**
  * What a bench measures. A goal is either on the ratio of the medians (Larder by nginx) or on Larder's median itself.
+ * A bench that compares other things names them: `sides`, of which the first is divided by the second.
  *
  * @typedef {{ of: 'ratio' | 'larder', atLeast: number } | { of: 'ratio' | 'larder', atMost: number }} Goal
  * @typedef {{ label: string, unit: string, digits?: number, goal?: Goal }} Definition
  * @typedef {{ median: number, min: number, max: number, samples: number[] }} Series
- * @typedef {Definition & { key: string, larder?: Series, nginx?: Series, ratio?: number, reached?: boolean }} Figure
+ * @typedef {Definition & { key: string, subject?: Series, baseline?: Series, ratio?: number, reached?: boolean }} Figure
+ * @typedef {readonly [subject: string, baseline: string]} Sides
  *
  * @typedef {object} Bench
  * @property {string} name
  * @property {string} about
  * @property {Record<string, Definition>} figures
+ * @property {Sides} [sides] Larder and nginx unless given
+ * @property {readonly string[]} [needs] programs beside nginx and wrk, without which it is left out
  * @property {(stage: import('./stage.mjs').Stage) => Promise<void>} run
  */
+
+/** @type {Sides} */
+export const larderAndNginx = ['larder', 'nginx']
 
 /**
  * Collects the samples of one bench; one sample a round and side.
  *
  * @param {Record<string, Definition>} definitions
+ * @param {Sides} [sides]
  */
-export function collect(definitions) {
+export function collect(definitions, [subject, baseline] = larderAndNginx) {
   /** @type {Map<string, number[]>} */
   const samples = new Map()
 
@@ -33,12 +41,14 @@ export function collect(definitions) {
 
   return {
     /**
-     * @param {string} side `larder` or `nginx`
+     * @param {string} side one of the two
      * @param {Record<string, number>} values by the keys of the definitions
      */
     record(side, values) {
       for (const [key, value] of Object.entries(values)) {
-        if (definitions[key] === undefined || !Number.isFinite(value)) throw new Error(`no figure: ${key} = ${value}`)
+        const isOne = side === subject || side === baseline
+        if (!isOne || definitions[key] === undefined || !Number.isFinite(value))
+          throw new Error(`no figure: ${key} = ${value}`)
         const id = `${side} ${key}`
         samples.set(id, [...(samples.get(id) ?? []), value])
       }
@@ -49,27 +59,27 @@ export function collect(definitions) {
         .map(([key, definition]) => ({
           ...definition,
           key,
-          larder: series('larder', key),
-          nginx: series('nginx', key),
+          subject: series(subject, key),
+          baseline: series(baseline, key),
         }))
-        .filter(({ larder, nginx }) => larder !== undefined || nginx !== undefined)
+        .filter((figure) => figure.subject !== undefined || figure.baseline !== undefined)
         .map(judged)
     },
   }
 }
 
 /**
- * @param {Definition & { key: string, larder: Series | undefined, nginx: Series | undefined }} figure
+ * @param {Definition & { key: string, subject: Series | undefined, baseline: Series | undefined }} figure
  * @returns {Figure}
  */
-function judged({ larder, nginx, ...figure }) {
-  const ratio = larder && nginx && nginx.median > 0 ? larder.median / nginx.median : undefined
-  const judgedBy = figure.goal?.of === 'ratio' ? ratio : larder?.median
+function judged({ subject, baseline, ...figure }) {
+  const ratio = subject && baseline && baseline.median > 0 ? subject.median / baseline.median : undefined
+  const judgedBy = figure.goal?.of === 'ratio' ? ratio : subject?.median
   const reached = figure.goal && judgedBy !== undefined ? meets(judgedBy, figure.goal) : undefined
   return {
     ...figure,
-    ...(larder && { larder }),
-    ...(nginx && { nginx }),
+    ...(subject && { subject }),
+    ...(baseline && { baseline }),
     ...(ratio !== undefined && { ratio }),
     ...(reached !== undefined && { reached }),
   }

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { members, start } from './processes.mjs'
 import { untilAnswering } from './tools.mjs'
 
@@ -22,13 +23,21 @@ function newestSource() {
 }
 
 /**
+ * @typedef {object} LarderOptions
+ * @property {string} directory keeps the data between starts
+ * @property {string} origin
+ * @property {string} [name]
+ * @property {Readonly<Record<string, string>>} [env] further settings
+ * @property {string | undefined} [profiles] a CPU profile is written there when the server stops
+ */
+
+/**
  * The built server as a process of its own, with metrics and the access log (to a file) on, as shipped.
  *
- * @param {{ directory: string, origin: string, profiles?: string | undefined }} options `directory` keeps the data
- *   between starts; with `profiles` a CPU profile is written there when the server stops
- * @returns {Promise<import('./nginx.mjs').Server & { readyMs: number }>}
+ * @param {LarderOptions} options
+ * @returns {Promise<import('./nginx.mjs').Server & { readyMs: number, base: string }>}
  */
-export async function startLarder({ directory, origin, profiles }) {
+export async function startLarder({ directory, origin, profiles, name = 'larder', env = {} }) {
   const data = join(directory, 'larder-data')
   const config = join(directory, 'repositories.yaml')
   mkdirSync(data, { recursive: true })
@@ -53,17 +62,32 @@ export async function startLarder({ directory, origin, profiles }) {
       LARDER_CONFIG: config,
       LARDER_ACCESS_LOG: join(directory, 'larder-access.log'),
       LARDER_SHUTDOWN_GRACE: '5s',
+      ...env,
     },
   })
   const url = await listening(child)
   await untilAnswering(`${url}/readyz`, child, START_MS)
   return {
-    name: 'larder',
+    name,
+    base: url,
     url: (path) => `${url}/repository/files${path}`,
     pids: members(child.pid),
     isHit: (headers) => /^larder; hit/.test(headers.get('cache-status') ?? ''),
     readyMs: performance.now() - spawned,
     stop: child.stop,
+  }
+}
+
+/**
+ * Waits until nothing is being stored any more: clients have their last byte before that.
+ *
+ * @param {{ base: string }} larder
+ */
+export async function settled({ base }) {
+  for (;;) {
+    const metrics = await (await fetch(`${base}/metrics`)).text()
+    if (/^larder_fills_in_flight 0$/m.test(metrics)) return
+    await sleep(20)
   }
 }
 

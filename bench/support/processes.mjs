@@ -21,9 +21,12 @@ const PATIENCE_MS = 15_000
 const running = new Set()
 /** @type {Set<string>} */
 const directories = new Set()
+/** @type {Set<() => void>} */
+const daemons = new Set()
 
 process.once('exit', () => {
   for (const child of running) signalGroup(child.pid, 'SIGKILL')
+  stopDaemons()
   for (const directory of directories) rmSync(directory, { recursive: true, force: true })
 })
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
@@ -83,6 +86,21 @@ function signalGroup(group, signal) {
 /** Stops whatever still runs, each by its id. */
 export async function stopAll() {
   await Promise.all([...running].map((child) => child.stop()))
+  stopDaemons()
+}
+
+/**
+ * For what left the process group it was started in.
+ *
+ * @param {() => void} stop returns when it is gone: where the run is cut short, nothing else can be waited for
+ */
+export function stopLater(stop) {
+  daemons.add(stop)
+}
+
+function stopDaemons() {
+  for (const stop of daemons) stop()
+  daemons.clear()
 }
 
 /** A directory that is removed when the run ends, however it ends. */

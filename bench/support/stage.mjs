@@ -44,7 +44,8 @@ export function createStage({ tools, directory, rounds, seconds, calibrate, prof
   /**
    * Each round in the other order, so that drift of the machine hits both sides.
    *
-   * @param {readonly Server[]} sides
+   * @template Side
+   * @param {readonly Side[]} sides
    * @param {number} round
    */
   function inTurn(sides, round) {
@@ -62,8 +63,12 @@ export function createStage({ tools, directory, rounds, seconds, calibrate, prof
     startSides,
     inTurn,
     startOrigin: () => startOrigin({ binary: tools.nginx, directory, files }),
-    /** @param {string} origin */
-    startLarder: (origin) => startLarder({ directory, origin, profiles }),
+    /**
+     * @param {string} origin
+     * @param {{ place?: string, name?: string, env?: Readonly<Record<string, string>> }} [options] `place`: a directory of its own
+     */
+    startLarder: (origin, { place = directory, ...options } = {}) =>
+      startLarder({ directory: place, origin, profiles, ...options }),
 
     /**
      * Random bytes, so that no layer can compress them.
@@ -80,8 +85,9 @@ export function createStage({ tools, directory, rounds, seconds, calibrate, prof
     /**
      * Runs `measure` for every round and side.
      *
-     * @param {readonly Server[]} sides
-     * @param {(side: Server, round: number) => Promise<void>} measure
+     * @template Side
+     * @param {readonly Side[]} sides
+     * @param {(side: Side, round: number) => Promise<void>} measure
      * @param {number} [count] of rounds
      */
     async alternate(sides, measure, count = rounds) {

@@ -20,8 +20,8 @@ export function findTools() {
   return /** @type {{ nginx: string, wrk: string }} */ (tools)
 }
 
-/** @param {string} name */
-function find(name) {
+/** @param {string} name where that program is, if it is here */
+export function find(name) {
   return PLACES.map((place) => join(place, name)).find((file) => {
     try {
       accessSync(file, constants.X_OK)

@@ -3,15 +3,18 @@ import { compileGlob } from '../caching/glob.js'
 import type { Repository } from '../caching/repository.js'
 import type { Selection } from '../caching/selection.js'
 import { LarderError } from '../errors.js'
+import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { Availability } from '../proxy/availability.js'
+import type { Bulletin } from '../storage/bulletin.js'
 import type { WarmOrder } from '../warming/order.js'
 import { type AdministeredStore, artifactState, type Listing, listArtifacts } from './catalogue.js'
 import { type ExplainDeps, explain } from './explain.js'
 import type { Explanation } from './explain-views.js'
 import { exported } from './export.js'
+import { createGathering } from './gathering.js'
 import { imported } from './import.js'
-import { statistics } from './statistics.js'
+import { countsIn } from './statistics.js'
 import { asking, isStoring, purgeable, storing } from './suited.js'
 import type { Tasks } from './tasks.js'
 import type { ArtifactPage, ArtifactState, ImportReport, Removed, RepositoryState, Statistics, Task } from './views.js'
@@ -77,14 +80,23 @@ export interface AdministrationDeps {
   readonly availability: Pick<Availability, 'remotes' | 'reset' | 'isBlocked' | 'block'>
   readonly tasks: Tasks
   readonly warmJobs: WarmJobs
+  readonly bulletin: Bulletin
   readonly metrics: Metrics
   /** Brings the metrics up to date. */
   readonly measure: () => Promise<void>
+  readonly log: Logger
 }
 
 export function createAdministration(deps: AdministrationDeps): Administration {
-  const { store, availability, tasks } = deps
-  const since = new Date().toISOString()
+  const { store, availability, tasks, metrics } = deps
+
+  const counted = async () => {
+    await deps.measure()
+    return countsIn(
+      metrics,
+      deps.repositories().map(({ name }) => name),
+    )
+  }
 
   const find = (nameOrAlias: string): Repository => {
     const repository = deps.find(nameOrAlias)
@@ -137,11 +149,7 @@ export function createAdministration(deps: AdministrationDeps): Administration {
       availability.reset(repository)
       return state(repository)
     },
-    async statistics() {
-      await deps.measure()
-      const names = deps.repositories().map(({ name }) => name)
-      return { since, repositories: await statistics(deps.metrics, names) }
-    },
+    statistics: createGathering({ ...deps, counted }),
     export({ repository, prefix, glob }) {
       const repositories =
         repository === undefined ? deps.repositories().filter(isStoring) : [storing(find(repository))]

@@ -83,7 +83,9 @@ export interface RepositoryStatistics {
 }
 
 export interface Statistics {
-  /** When counting began: the start of the process. */
+  /** How many replicas counted: this one, and those that told it in time. */
+  readonly replicas: number
+  /** When the first of them began counting: at its start. */
   readonly since: string
   readonly repositories: readonly RepositoryStatistics[]
 }

@@ -133,6 +133,13 @@ export function storagePrefix(repository: string, pathPrefix = ''): string {
   return `v1/${repository}/${escapeInOrder(pathPrefix).slice(0, pathLimit)}`
 }
 
+/** As `storagePrefix`, for what cache keys start with. */
+export function storagePrefixOf(keyPrefix: string): string {
+  const slash = keyPrefix.indexOf('/')
+  // Without a slash it may end within a repository's name.
+  return slash === -1 ? `v1/${keyPrefix}` : storagePrefix(keyPrefix.slice(0, slash), keyPrefix.slice(slash + 1))
+}
+
 /** Character by character, so a prefix stays one; what isn't printable ASCII sorts as it did, led by the ends of that range. */
 function escapeInOrder(path: string): string {
   return path.replace(/[^"-}]/g, (character) => {

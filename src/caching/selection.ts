@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { LarderError } from '../errors.js'
 import { cacheKey, originalKey, pathOf } from './cache-key.js'
 import { compileGlob } from './glob.js'
@@ -28,3 +29,15 @@ export const selectionPrefix = ({ repository, by, pattern }: Selection): string 
 
 /** Two that are alike mean the same. */
 export const selectionId = ({ repository, by, pattern }: Selection): string => `${repository}/${by}/${pattern}`
+
+const ways: ReadonlySet<unknown> = new Set(['path', 'prefix', 'glob', 'all'])
+
+export function isSelection(value: unknown): value is Selection {
+  if (typeof value !== 'object' || value === null) return false
+  const { repository, by, pattern } = value as Partial<Record<keyof Selection, unknown>>
+  return typeof repository === 'string' && ways.has(by) && typeof pattern === 'string'
+}
+
+/** Stands for the selection where its pattern would be too long, in hex. */
+export const selectionHash = (selection: Selection): string =>
+  createHash('sha256').update(selectionId(selection)).digest('hex')

@@ -50,5 +50,5 @@ export async function stats(api: ApiClient, terminal: Terminal, asJson: boolean)
     ...[size(repository.bytesSent), size(repository.bytesFetched)],
   ])
   terminal.out(table(['repository', 'requests', 'hit rate', ...outcomes, 'sent', 'fetched'], rows))
-  terminal.out(`since ${minute(answer.since)} UTC\n`)
+  terminal.out(`since ${minute(answer.since)} UTC${answer.replicas > 1 ? `, by ${answer.replicas} replicas` : ''}\n`)
 }

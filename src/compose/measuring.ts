@@ -15,6 +15,8 @@ export interface MeasuringOptions {
   readonly proxy: ArtifactProxy
   readonly disk: DiskHealth
   readonly shared: SharedCache | undefined
+  /** Where the store is one. */
+  readonly bucket: { readonly healthy: boolean } | undefined
   readonly servers: Servers
   readonly requestMetrics: RequestMetrics
   readonly metrics: Metrics
@@ -27,11 +29,26 @@ const breakerLevels = { closed: 0, 'half-open': 1, open: 2 } as const
 
 /** What the process says of itself when asked: its health (O1), and the gauges of a scrape (O2). */
 export function createMeasuring(options: MeasuringOptions) {
-  const { store, proxy, disk, shared, servers, requestMetrics, metrics, repositories, dataDirectory, isStopping } =
-    options
+  const {
+    store,
+    proxy,
+    disk,
+    shared,
+    bucket,
+    servers,
+    requestMetrics,
+    metrics,
+    repositories,
+    dataDirectory,
+    isStopping,
+  } = options
 
   const health = async (): Promise<Health> => {
-    const degraded = [await disk.fault(), shared && !shared.healthy ? 'redis' : undefined]
+    const degraded = [
+      await disk.fault(),
+      shared && !shared.healthy ? 'redis' : undefined,
+      bucket && !bucket.healthy ? 's3' : undefined,
+    ]
     return { stopping: isStopping(), degraded: degraded.filter((fault) => fault !== undefined) }
   }
 
@@ -49,7 +66,7 @@ export function createMeasuring(options: MeasuringOptions) {
     }
     const { degraded } = await health()
     metrics.degraded.set(degraded.length > 0 ? 1 : 0)
-    for (const reason of [...diskFaults, ...(shared ? ['redis'] : [])]) {
+    for (const reason of [...diskFaults, ...(shared ? ['redis'] : []), ...(bucket ? ['s3'] : [])]) {
       metrics.degradedBy.set({ reason }, degraded.includes(reason) ? 1 : 0)
     }
     if (shared) metrics.redisUp.set(shared.healthy ? 1 : 0)

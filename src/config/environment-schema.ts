@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { isUrl, proxyUrl } from './names.js'
 import { parsed } from './parsed.js'
 import { certificatesIn } from './pem.js'
-import { parseLargeSize, timer } from './quantities.js'
+import { parseLargeSize, sizeCap, timer } from './quantities.js'
+import { parseRedisUrl } from './redis-url.js'
 import { readTextFile } from './text-file.js'
 
 /** How much the store may hold: so many bytes (`Infinity` for no cap), or so much of the volume it is on. */
@@ -14,8 +15,28 @@ const whole = (least: number, most: number) =>
     return value >= least && value <= most ? value : undefined
   })
 
-const redisUrl = parsed('a URL that begins with redis:// or rediss://', (text) =>
-  isUrl(text, ['redis:', 'rediss:']) ? text : undefined,
+const redis = parsed(
+  'a URL such as redis://host:6379/0, redis-sentinel://host:26379,host:26379/master or ' +
+    'redis-cluster://host:6379,host:6379, each with user:password@ before the first host where needed, and rediss for TLS',
+  parseRedisUrl,
+)
+
+const peerUrl = parsed('an http or https URL without credentials and query, such as http://10.0.0.5:8080', (text) => {
+  if (!isUrl(text, ['http:', 'https:'])) return undefined
+  const { username, password, search, hash } = new URL(text)
+  return username + password + search + hash === '' ? text : undefined
+})
+
+const s3Endpoint = parsed('a URL that begins with http:// or https://', (text) =>
+  isUrl(text, ['http:', 'https:']) ? text : undefined,
+)
+
+const bucket = parsed('the name of a bucket', (text) =>
+  /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(text) ? text : undefined,
+)
+
+const prefix = parsed('up to 200 letters, digits and `/._-`, ending in a slash and not beginning with one', (text) =>
+  text === '' || /^(?!\/)[\w./-]{0,199}\/$/.test(text) ? text : undefined,
 )
 
 const proxy = parsed('a URL such as http://proxy.example:3128', proxyUrl)
@@ -65,7 +86,9 @@ export const environment = z.object({
   LARDER_TLS_PORT: whole(0, 65_535).prefault('8443').describe('Port of the TLS listener; 0 takes any free one.'),
   LARDER_CA_FILE: certificates
     .optional()
-    .describe('PEM file with certificate authorities to trust beside the public ones when talking to remotes.'),
+    .describe(
+      'PEM file with certificate authorities to trust beside the public ones when talking to remotes and Redis.',
+    ),
   LARDER_READ_TOKENS_FILE: file
     .optional()
     .describe('File with the tokens that may read artifacts, one a line; without it, reading needs none.'),
@@ -89,10 +112,39 @@ export const environment = z.object({
     .describe(
       'Command line only: file with the admin token it presents; without it, the one the server on this host has.',
     ),
-  REDIS_URL: redisUrl.optional().describe('Redis that shares records and small bodies between replicas.'),
+  REDIS_URL: redis
+    .optional()
+    .describe(
+      'Redis that replicas share: one server (`redis://`), the master that Sentinels name (`redis-sentinel://`), or a cluster (`redis-cluster://`); with `rediss` over TLS.',
+    ),
   LARDER_REDIS_DEADLINE: timer(1)
     .prefault('50ms')
     .describe('What one call to Redis may cost before Larder goes on without it.'),
+  LARDER_PEER_URL: peerUrl
+    .optional()
+    .describe(
+      'Where the other replicas reach this one, such as `http://10.0.0.5:8080`: they follow its downloads instead of beginning their own. Needs Redis, and `LARDER_PEER_SECRET_FILE`.',
+    ),
+  LARDER_PEER_SECRET_FILE: file
+    .optional()
+    .describe(
+      'File with the secret by which replicas know each other, in the form of the tokens; while it is replaced, the old one on a second line.',
+    ),
+  LARDER_S3_BUCKET: bucket
+    .optional()
+    .describe('S3 bucket that holds the store, shared by replicas; `LARDER_DATA` then has copies and an index of it.'),
+  LARDER_S3_ENDPOINT: s3Endpoint.optional().describe('URL of an S3-compatible gateway; without it, AWS.'),
+  LARDER_S3_REGION: z.string().default('us-east-1').describe('Region of the bucket.'),
+  LARDER_S3_PREFIX: prefix
+    .prefault('')
+    .describe('What the names of all objects begin with, such as `larder/`; other things may be in the bucket beside.'),
+  LARDER_S3_PATH_STYLE: z
+    .enum(['true', 'false'])
+    .optional()
+    .describe('Whether the bucket is named in the path of URLs, not in the host; `true` where an endpoint is set.'),
+  LARDER_S3_MAX_SIZE: sizeCap
+    .prefault('unlimited')
+    .describe('What the bucket may hold: a size, or `unlimited`. `LARDER_MAX_SIZE` then caps the copies on the disk.'),
   LARDER_ACCESS_LOG: z
     .string()
     .default('stdout')

@@ -1,3 +1,4 @@
+import type { RedisPlace } from '../storage/redis-place.js'
 import { ConfigError, type Fault } from './config-error.js'
 import { type EnvironmentValues, environment, type StoreCap, variables } from './environment-schema.js'
 import { issueMessage, suggestion, wrong } from './wording.js'
@@ -18,8 +19,13 @@ export interface Settings {
   readonly writeTokensFile: string | undefined
   /** `undefined` for the token that is made in the data directory. */
   readonly adminTokenFile: string | undefined
-  readonly redisUrl: string | undefined
+  /** What replicas share. */
+  readonly redis: RedisPlace | undefined
   readonly redisDeadline: number
+  /** How the replicas reach this one, and know it is they; `undefined` where each fetches for itself. */
+  readonly peer: { readonly url: string; readonly secretFile: string } | undefined
+  /** The bucket that holds the store; `undefined` where the data directory does. */
+  readonly s3: S3Settings | undefined
   /** `stdout`, `off` or the path of a file. */
   readonly accessLog: string
   readonly logLevel: EnvironmentValues['LARDER_LOG_LEVEL']
@@ -34,6 +40,17 @@ export interface Settings {
   readonly egress: { readonly httpProxy?: string; readonly httpsProxy?: string; readonly noProxy: readonly string[] }
 }
 
+interface S3Settings {
+  readonly bucket: string
+  /** `undefined` for AWS. */
+  readonly endpoint: string | undefined
+  readonly region: string
+  readonly prefix: string
+  readonly pathStyle: boolean
+  /** Bytes the bucket may hold; `Infinity` for no cap. */
+  readonly maxSize: number
+}
+
 /** Throws `ConfigError` with every fault found; no value is printed, for it may hold a secret. */
 export function readEnvironment(env: NodeJS.ProcessEnv): Settings {
   const given = givenVariables(env)
@@ -46,6 +63,8 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Settings {
       return fault(writtenAs.get(variable) ?? variable, message)
     }),
     ...tlsFaults(values),
+    ...peerFaults(values),
+    ...s3Faults(values),
     ...unknownVariables(env),
   ]
   if (faults.length > 0 || !parsed.success) throw new ConfigError(faults)
@@ -73,6 +92,26 @@ function tlsFaults(values: Readonly<Record<string, string>>): Fault[] {
   return [fault('LARDER_TLS_PORT', 'has no effect alone, expected LARDER_TLS_CERT and LARDER_TLS_KEY beside it')]
 }
 
+function peerFaults({
+  LARDER_PEER_URL: url,
+  LARDER_PEER_SECRET_FILE: secret,
+  REDIS_URL: redis,
+}: Readonly<Record<string, string>>): Fault[] {
+  const missing = (name: string, other: string) => fault(name, wrong(undefined, `it beside ${other}`))
+  if (url === undefined && secret === undefined) return []
+  if (url === undefined) return [missing('LARDER_PEER_URL', 'LARDER_PEER_SECRET_FILE')]
+  if (secret === undefined) return [missing('LARDER_PEER_SECRET_FILE', 'LARDER_PEER_URL')]
+  return redis === undefined ? [missing('REDIS_URL', 'LARDER_PEER_URL')] : []
+}
+
+const bucketName = 'LARDER_S3_BUCKET'
+
+function s3Faults(values: Readonly<Record<string, string>>): Fault[] {
+  if (values[bucketName] !== undefined) return []
+  const lost = Object.keys(values).filter((name) => name.startsWith('LARDER_S3_'))
+  return lost.map((name) => fault(name, `has no effect alone, expected ${bucketName} beside it`))
+}
+
 /** A misspelt setting must not be ignored in silence. */
 function unknownVariables(env: NodeJS.ProcessEnv): Fault[] {
   const names = Object.keys(env).filter((name) => name.startsWith('LARDER_') && !variables.includes(name))
@@ -92,6 +131,7 @@ function isServiceLink(name: string, value: string): boolean {
 
 function asSettings(values: EnvironmentValues): Settings {
   const { LARDER_TLS_CERT: cert, LARDER_TLS_KEY: key, LARDER_TLS_PORT: port } = values
+  const { LARDER_PEER_URL: peerUrl, LARDER_PEER_SECRET_FILE: peerSecret } = values
   const { HTTP_PROXY: httpProxy, HTTPS_PROXY: httpsProxy, NO_PROXY: noProxy } = values
   return Object.freeze({
     host: values.LARDER_HOST,
@@ -103,8 +143,13 @@ function asSettings(values: EnvironmentValues): Settings {
     readTokensFile: values.LARDER_READ_TOKENS_FILE,
     writeTokensFile: values.LARDER_WRITE_TOKENS_FILE,
     adminTokenFile: values.LARDER_ADMIN_TOKEN_FILE,
-    redisUrl: values.REDIS_URL,
+    redis: values.REDIS_URL && Object.freeze(values.REDIS_URL),
     redisDeadline: values.LARDER_REDIS_DEADLINE,
+    peer:
+      peerUrl !== undefined && peerSecret !== undefined
+        ? Object.freeze({ url: peerUrl, secretFile: peerSecret })
+        : undefined,
+    s3: s3Settings(values),
     accessLog: values.LARDER_ACCESS_LOG,
     logLevel: values.LARDER_LOG_LEVEL,
     shutdownGrace: values.LARDER_SHUTDOWN_GRACE,
@@ -117,5 +162,16 @@ function asSettings(values: EnvironmentValues): Settings {
       ...(httpsProxy === undefined ? {} : { httpsProxy }),
       noProxy: Object.freeze(noProxy),
     }),
+  })
+}
+
+function s3Settings(values: EnvironmentValues): S3Settings | undefined {
+  const { LARDER_S3_BUCKET: bucket, LARDER_S3_ENDPOINT: endpoint } = values
+  if (bucket === undefined) return undefined
+  return Object.freeze({
+    ...{ bucket, endpoint, region: values.LARDER_S3_REGION, prefix: values.LARDER_S3_PREFIX },
+    // Names of buckets as host names are what AWS wants, and what gateways of one's own seldom have.
+    pathStyle: (values.LARDER_S3_PATH_STYLE ?? String(endpoint !== undefined)) === 'true',
+    maxSize: values.LARDER_S3_MAX_SIZE,
   })
 }

@@ -99,7 +99,8 @@ function isRange(text: string): boolean {
   return family !== 0 && more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)
 }
 
-function isHost(text: string): boolean {
+/** Whether it is `host`, `host:port`, an address, or `[address]:port`, in lower case. */
+export function isHost(text: string): boolean {
   if (isIP(text) !== 0) return true
   const [, bracketed, name, port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(text) ?? []
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) return false

@@ -49,6 +49,7 @@ const statusOf = {
   ARTIFACT_IMMUTABLE: 409,
   PRECONDITION_FAILED: 412,
   DATA_DIRECTORY_UNUSABLE: 500,
+  STORE_UNUSABLE: 500,
   SHUTTING_DOWN: 503,
   INTERNAL: 500,
 } as const satisfies Record<ErrorCode, number>
@@ -106,7 +107,12 @@ export function problemOf(error: LarderError, status: number = statusOf[error.co
 }
 
 /** Faults of our own name files and the like, which are the operator's alone: the log has them. */
-const ownFaults: ReadonlySet<ErrorCode> = new Set(['STORE_FAULT', 'DATA_DIRECTORY_UNUSABLE', 'INTERNAL'])
+const ownFaults: ReadonlySet<ErrorCode> = new Set([
+  'STORE_FAULT',
+  'DATA_DIRECTORY_UNUSABLE',
+  'STORE_UNUSABLE',
+  'INTERNAL',
+])
 
 const detailOf = ({ code, message }: LarderError) =>
   ownFaults.has(code) ? 'a fault of the proxy; its log says more' : message

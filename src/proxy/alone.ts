@@ -1,6 +1,6 @@
 import { field, type RawHeaders } from '../caching/headers.js'
 import type { Repository } from '../caching/repository.js'
-import { LarderError } from '../errors.js'
+import { type ErrorCode, isLarderError, LarderError } from '../errors.js'
 import type { OpenBody } from '../storage/blob-store.js'
 import { isTransient } from './attempt.js'
 import { faultOf } from './fault.js'
@@ -71,6 +71,29 @@ export function readAlone(options: AloneOptions): OpenBody {
     close() {
       leaving.abort()
       letGo(chunks)
+    },
+  }
+}
+
+/** What `along` has, and from where it fails its reader with that code on what `alone` has. */
+export function orElse(along: OpenBody, code: ErrorCode, alone: () => OpenBody): OpenBody {
+  let body = along
+  let closed = false
+  return {
+    async read(into, position) {
+      try {
+        return await body.read(into, position)
+      } catch (error) {
+        if (closed || body !== along || !isLarderError(error) || error.code !== code) throw error
+        along.close()
+        body = alone()
+        return body.read(into, position)
+      }
+    },
+    peek: (position, end) => body.peek?.(position, end) ?? [],
+    close() {
+      closed = true
+      body.close()
     },
   }
 }

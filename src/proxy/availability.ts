@@ -2,6 +2,7 @@ import type { Remote, Repository } from '../caching/repository.js'
 import { LarderError } from '../errors.js'
 import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics.js'
+import type { Announcement, Bulletin } from '../storage/bulletin.js'
 import { type Breaker, type BreakerState, createBreaker } from './breaker.js'
 
 /** Which remotes may be asked now: their breakers, and what was blocked by hand (U7). */
@@ -27,7 +28,15 @@ interface RemoteState {
   readonly retryAt: number | undefined
 }
 
-export function createAvailability({ metrics, log }: { metrics: Metrics; log: Logger }): Availability {
+export interface AvailabilityDeps {
+  readonly bulletin: Bulletin
+  /** Those that are configured. */
+  readonly repositories: () => readonly Repository[]
+  readonly metrics: Metrics
+  readonly log: Logger
+}
+
+export function createAvailability({ bulletin, repositories, metrics, log }: AvailabilityDeps): Availability {
   /** Few: no more than remotes were ever configured. */
   const breakers = new Map<string, Breaker>()
   // A reload makes new repositories, and so forgets these.
@@ -42,8 +51,12 @@ export function createAvailability({ metrics, log }: { metrics: Metrics; log: Lo
       opened(wait) {
         metrics.breakerOpenings.inc(about)
         log.warn({ ...about, retryInSeconds: wait / 1000 }, 'breaker open: the remote is left alone for a while')
+        void bulletin.announce({ kind: 'breaker', ...about, openFor: wait })
       },
-      closed: () => log.info(about, 'breaker closed: the remote is asked again'),
+      closed() {
+        log.info(about, 'breaker closed: the remote is asked again')
+        void bulletin.announce({ kind: 'breaker', ...about, openFor: 0 })
+      },
     })
     breakers.set(key, made)
     return made
@@ -51,6 +64,18 @@ export function createAvailability({ metrics, log }: { metrics: Metrics; log: Lo
 
   /** S3 without the right to list refuses each missing key so: a log line for each would bury the rest. */
   const refusing = new WeakMap<Remote, number | undefined>()
+
+  const block = (repository: Repository, blocked: boolean) => void overrides.set(repository, blocked)
+
+  /** What another replica tells of them holds here, too. */
+  const hear = (heard: Announcement) => {
+    const repository = 'repository' in heard && repositories().find(({ name }) => name === heard.repository)
+    if (!repository) return
+    if (heard.kind === 'block') block(repository, heard.blocked)
+    const remote = heard.kind === 'breaker' && repository.remotes.find(({ url }) => url === heard.remote)
+    if (remote && heard.kind === 'breaker') breakerOf(repository, remote).rest(heard.openFor)
+  }
+  bulletin.onHeard(hear)
 
   const isBlocked = (repository: Repository) => overrides.get(repository) ?? repository.blocked
 
@@ -81,6 +106,9 @@ export function createAvailability({ metrics, log }: { metrics: Metrics; log: Lo
       refusing.set(remote, status)
       return status !== undefined && status !== before
     },
-    block: (repository, blocked) => void overrides.set(repository, blocked),
+    block(repository, blocked) {
+      block(repository, blocked)
+      void bulletin.announce({ kind: 'block', repository: repository.name, blocked })
+    },
   }
 }

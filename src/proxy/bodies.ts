@@ -1,6 +1,7 @@
 import type { ByteRange } from '../caching/preconditions.js'
 import { LarderError } from '../errors.js'
 import type { OpenBody } from '../storage/blob-store.js'
+import { inMemory } from '../storage/in-memory.js'
 import type { ArtifactBody } from './resolution.js'
 
 /** To be read by position; `range`: what of it. Throws `INTERNAL` for one that can't be. */
@@ -22,15 +23,6 @@ export function release(body: ArtifactBody): void {
   if (body.kind === 'stored') body.body.close()
   if (body.kind === 'passing') body.discard()
 }
-
-const inMemory = (bytes: Uint8Array): OpenBody => ({
-  async read(into, position) {
-    const part = bytes.subarray(position, position + into.length)
-    into.set(part)
-    return part.length
-  },
-  close() {},
-})
 
 /** Chunks, read from their beginning and once. */
 export function inOrder(chunks: AsyncIterable<Uint8Array>): OpenBody {

@@ -10,6 +10,8 @@ export interface Breaker {
   enter(): Pass | undefined
   /** Closes it by hand; what is under way counts for nothing. */
   reset(): void
+  /** Another replica's opened: the remote is left alone here, too, for so many ms. No event comes of it. */
+  rest(milliseconds: number): void
 }
 
 export type BreakerState = 'closed' | 'half-open' | 'open'
@@ -40,6 +42,8 @@ const names = {
 export function createBreaker(policy: UpstreamPolicy['breaker'], events: BreakerEvents): Breaker {
   let wait = 0
   let openUntil = 0
+  /** While another replica's is open; ms since the epoch. */
+  let restUntil = 0
 
   const build = (initialState?: unknown) => {
     const halfOpenAfter = new DelegateBackoff(({ attempt }: { attempt: number }) => {
@@ -66,15 +70,15 @@ export function createBreaker(policy: UpstreamPolicy['breaker'], events: Breaker
 
   return {
     get state() {
-      return names[circuit.state]
+      return Date.now() < restUntil ? 'open' : names[circuit.state]
     },
     get openUntil() {
-      return openUntil
+      return Math.max(openUntil, restUntil)
     },
     enter() {
       const { state } = circuit
       // Not left to the library, which has everyone else wait for the probe.
-      if (state === CircuitState.HalfOpen || Date.now() < openUntil) return undefined
+      if (state === CircuitState.HalfOpen || Date.now() < Math.max(openUntil, restUntil)) return undefined
       const isProbe = state === CircuitState.Open
       const entered = circuit
       const before: unknown = entered.toJSON()
@@ -101,8 +105,12 @@ export function createBreaker(policy: UpstreamPolicy['breaker'], events: Breaker
         },
       }
     },
+    rest(milliseconds) {
+      restUntil = Date.now() + milliseconds
+    },
     reset() {
       const wasOpen = openUntil > 0
+      restUntil = 0
       circuit = build()
       if (wasOpen) closed()
     },

@@ -1,10 +1,10 @@
 import type { RawHeaders } from '../caching/headers.js'
 import type { StoredResponse } from '../caching/record.js'
 import type { ErrorCode, LarderError } from '../errors.js'
+import { absentFor } from './absence.js'
 import type { Ask } from './ask.js'
 import { forwarded, type Obtained, type Wanted } from './obtained.js'
 import { classifyRefusal, sparesCopy } from './refusal.js'
-import { acceptsAnything, carriesCredentials } from './request-headers.js'
 import type { ShortMemory } from './short-memory.js'
 
 /**
@@ -30,15 +30,12 @@ export function createFallback(memory: ShortMemory): Fallback {
   const noteTrouble = (key: string) => memory.note(key, { kind: 'trouble' }, troubleFor)
 
   const refused = (ask: Ask, wanted: Wanted, status: number, headers: RawHeaders): Obtained => {
-    const { negative, keepOnUpstreamMissing } = ask.repository.caching
+    const { keepOnUpstreamMissing } = ask.repository.caching
     const refusal = classifyRefusal(status, headers)
     if (wanted.spare && sparesCopy(refusal, keepOnUpstreamMissing)) return spare(ask, wanted, wanted.spare, status)
     const cache = { outcome: 'error', ...forwarded(wanted), fwdStatus: status } as const
     if (refusal.kind !== 'absent') return { ...refusal, cache }
-    // Who takes only some media types may be refused what others get.
-    if (!carriesCredentials(ask.forwarded) && acceptsAnything(ask.forwarded)) {
-      memory.note(ask.remoteKey, { kind: 'negative', status }, status === 403 ? negative.forbiddenTtl : negative.ttl)
-    }
+    memory.note(ask.remoteKey, { kind: 'negative', status }, absentFor(ask.repository, ask.forwarded, status))
     return { ...refusal, cache: { ...cache, outcome: 'miss' } }
   }
 

@@ -10,12 +10,15 @@ import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { ArtifactStore } from '../storage/artifact-store.js'
 import type { StagedBody } from '../storage/staging.js'
+import { absentFor } from './absence.js'
 import type { Checksums } from './checksums.js'
 import { redated } from './dated.js'
 import { faultOf } from './fault.js'
+import { isChosen } from './joining.js'
 import { hurriable, type Pace } from './pace.js'
 import { type Growing, isSuccess, take, tellUnstored } from './receive.js'
-import type { BodySource, SourceResponse } from './source.js'
+import type { Ours, Replicas } from './replicas.js'
+import type { RemoteSource, SourceRequest, SourceResponse } from './source.js'
 
 /** One exchange with a body source for one key: fetch or validate, check, publish the blob, then its record. */
 export interface Fill {
@@ -27,7 +30,7 @@ export interface Fill {
   hurry(): void
 }
 
-type FillHead =
+export type FillHead =
   /** A body to store is coming in; anyone may follow it. */
   | { readonly kind: 'growing'; readonly growing: Growing }
   /** 304: the stored response is good again. */
@@ -47,7 +50,9 @@ export interface FillJob {
   readonly forwarded: RawHeaders
   /** The whole of what is sent upstream but validators. */
   readonly headers: RawHeaders
-  readonly source: BodySource
+  readonly source: RemoteSource
+  /** Stands for this fill on all replicas. */
+  readonly flight: string
   /** When the stored response that could not answer came (ms since the epoch); 0 for none. A newer one is used. */
   readonly seen: number
   /** The stored response to validate. */
@@ -61,6 +66,7 @@ export interface FillJob {
 
 export interface FillDeps {
   readonly store: ArtifactStore
+  readonly replicas: Replicas
   readonly checksums: Checksums
   readonly metrics: Metrics
   readonly log: Logger
@@ -72,7 +78,7 @@ export function startFill(deps: FillDeps, job: FillJob): Fill {
     settle = resolve
   })
   const { pace, hurry } = hurriable(job.pace, job.signal)
-  const head = begin(deps, { ...job, pace }).then(
+  const head: Promise<FillHead> = begin(deps, { ...job, pace }, () => head).then(
     ({ head, rest }) => {
       rest.finally(settle)
       return head
@@ -99,33 +105,81 @@ interface Progress {
 
 const nothing = Promise.resolve()
 
-/** Looks up once more (another fill may have ended since), asks the source, and decides what its answer is. */
-async function begin(deps: FillDeps, job: FillJob): Promise<Begun> {
-  const { key, repository, target } = job
-  const record = await deps.store.lookup(key)
+/** Unless another replica has the same fill under way, the source is asked. */
+async function begin(deps: FillDeps, job: FillJob, head: () => Promise<FillHead>, again = false): Promise<Begun> {
+  const { stored, epoch } = await look(deps, job)
+  if (stored) return { head: { kind: 'stored', stored }, rest: nothing }
+  // A fill that began before a purge is another one (K5).
+  const claim = await deps.replicas.claim(`${job.flight}\n${epoch}`, head, job.signal)
+  switch (claim.kind) {
+    case 'alone':
+      return fetched(deps, job, epoch)
+    case 'refused':
+      return { head: claim, rest: nothing }
+    case 'growing': {
+      if (!isChosen(claim, job)) {
+        claim.response.discard()
+        return fetched(deps, job, epoch)
+      }
+      const progress: Progress = {}
+      const response = job.source.adopt(requestOf(job, progress, undefined), claim.response)
+      return classify(deps, job, epoch, response, progress)
+    }
+    case 'ours':
+      return letGo(claim, job, fetchedUnlessStored(deps, job))
+    case 'over':
+      // It left what it brought, or word that there is nothing, or its place to us.
+      return again ? fetchedUnlessStored(deps, job) : begin(deps, job, head, true)
+  }
+}
+
+/** What another replica brought meanwhile is used. */
+async function fetchedUnlessStored(deps: FillDeps, job: FillJob): Promise<Begun> {
+  const { stored, epoch } = await look(deps, job)
+  return stored ? { head: { kind: 'stored', stored }, rest: nothing } : fetched(deps, job, epoch)
+}
+
+/** Ends the claim when there is nothing more to follow. */
+async function letGo(claim: Ours, { repository, forwarded }: FillJob, beginning: Promise<Begun>): Promise<Begun> {
+  try {
+    const begun = await beginning
+    const { head } = begun
+    if (head.kind === 'refused') claim.absent(head.status, absentFor(repository, forwarded, head.status))
+    void begun.rest.finally(claim.end)
+    return begun
+  } catch (error) {
+    claim.end()
+    throw error
+  }
+}
+
+/** Looks up once more, for another fill may have ended since. */
+async function look(deps: FillDeps, { key, target, repository, forwarded, seen }: FillJob) {
+  const record = await deps.store.lookUpAnew(key)
   const epoch = deps.store.epochOf(key, record)
   const current = record && isRemoteOf(repository, record.remote)
-  const newer = current && selectVariant(record.variants, job.forwarded)
+  const newer = current && selectVariant(record.variants, forwarded)
   const isRight = newer && !contradictsPin(pathOf(target), repository.integrity, newer.body.digest)
-  if (isRight && newer.responseTime > job.seen) {
-    return { head: { kind: 'stored', stored: newer }, rest: nothing }
-  }
+  return { epoch, stored: isRight && newer.responseTime > seen ? newer : undefined }
+}
+
+/** Asks the source, and decides what its answer is. */
+async function fetched(deps: FillDeps, job: FillJob, epoch: number): Promise<Begun> {
   const progress: Progress = {}
-  const response = await ask(job, progress, job.validate)
+  const response = await job.source.open(requestOf(job, progress, job.validate))
   if (response.status !== 304 || !job.validate) return classify(deps, job, epoch, response, progress)
   response.discard()
   if (matches304(job.validate, response.headers)) return validated(deps, job, job.validate, response)
-  return classify(deps, job, epoch, await ask(job, progress, undefined), progress)
+  return classify(deps, job, epoch, await job.source.open(requestOf(job, progress, undefined)), progress)
 }
 
-const ask = (job: FillJob, progress: Progress, stored: StoredResponse | undefined): Promise<SourceResponse> =>
-  job.source.open({
-    method: 'GET',
-    headers: stored ? [...job.headers, ...conditionalHeaders(stored)] : job.headers,
-    signal: job.signal,
-    taken: async () => (await progress.body?.digests())?.sha256,
-    ...(job.attempts !== undefined && { attempts: job.attempts }),
-  })
+const requestOf = (job: FillJob, progress: Progress, stored: StoredResponse | undefined): SourceRequest => ({
+  method: 'GET',
+  headers: stored ? [...job.headers, ...conditionalHeaders(stored)] : job.headers,
+  signal: job.signal,
+  taken: async () => (await progress.body?.digests())?.sha256,
+  ...(job.attempts !== undefined && { attempts: job.attempts }),
+})
 
 function validated(deps: FillDeps, job: FillJob, stored: StoredResponse, response: SourceResponse): Begun {
   const next = redated(freshened(stored, { ...response, requestHeaders: job.forwarded }))

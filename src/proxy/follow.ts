@@ -1,10 +1,9 @@
 import { field } from '../caching/headers.js'
 import { contentRange } from '../caching/integrity.js'
 import type { ByteRange } from '../caching/preconditions.js'
-import { isLarderError } from '../errors.js'
 import type { OpenBody } from '../storage/blob-store.js'
 import type { StagedBody } from '../storage/staging.js'
-import { type AloneOptions, readAlone } from './alone.js'
+import { type AloneOptions, orElse, readAlone } from './alone.js'
 
 /** A range that begins this many bytes ahead of the fill is fetched out of turn (C5). */
 const farAhead = 32 * 1024 * 1024
@@ -23,7 +22,7 @@ const detours = new WeakSet<StagedBody>()
  */
 export function followFill(options: FollowOptions): OpenBody {
   const { body, range, proof } = options
-  const along = orAlone(body.follow(), () => readAlone(options))
+  const along = orElse(body.follow(), 'NO_ROOM', () => readAlone(options))
   if (!range || range.start < body.received + farAhead || proof.demanded) return along
   const etag = field(options.first.headers, 'etag')
   if (!etag?.startsWith('"') || detours.has(body)) return along
@@ -73,24 +72,5 @@ function detour({ body, source, headers }: FollowOptions, range: ByteRange, etag
       abort.abort()
       along.close()
     },
-  }
-}
-
-/** What `along` has, and from where it has `NO_ROOM` for its follower on what `alone` has. */
-function orAlone(along: OpenBody, alone: () => OpenBody): OpenBody {
-  let body = along
-  return {
-    async read(into, position) {
-      try {
-        return await body.read(into, position)
-      } catch (error) {
-        if (body !== along || !isLarderError(error) || error.code !== 'NO_ROOM') throw error
-        along.close()
-        body = alone()
-        return body.read(into, position)
-      }
-    },
-    peek: (position, end) => body.peek?.(position, end) ?? [],
-    close: () => body.close(),
   }
 }

@@ -7,9 +7,12 @@ import { credentialFields, storable } from '../caching/storable.js'
 import { selecting, varyNames } from '../caching/vary.js'
 import type { Ask } from './ask.js'
 import type { HeadAnswer } from './head.js'
+import type { PeerAnswer } from './peers.js'
 import { carriesCredentials } from './request-headers.js'
 
 /** Who may share a flight, and what it brings (C6). */
+
+type Following = Extract<PeerAnswer, { kind: 'growing' }>
 
 /** One flight per key and, where `Vary` is known to choose, per choice; nobody is answered by another's credentials. */
 export const flightKey = (ask: Ask, varied: readonly string[]) => {
@@ -23,10 +26,14 @@ export const mayAnswer = (head: ResponseHead, { now, request, repository: { prof
   answersToo(freshness(head, pathOf(target), caching), requestFacts(request.headers, caching), now)
 
 /** Whether a response chosen by these fields answers this request too (RFC 9111 §4.1). */
-export const chooses = (chosenBy: StoredResponse['selecting'], ask: Ask) => {
-  const ours = selecting(Object.keys(chosenBy), ask.forwarded)
+export const chooses = (chosenBy: StoredResponse['selecting'], { forwarded }: Pick<Ask, 'forwarded'>) => {
+  const ours = selecting(Object.keys(chosenBy), forwarded)
   return Object.entries(chosenBy).every(([name, value]) => ours[name] === value)
 }
+
+/** The same of what a peer brings. One that does not tell what chose it is believed where nothing did. */
+export const isChosen = ({ response, selecting }: Following, request: Pick<Ask, 'forwarded'>) =>
+  selecting ? chooses(selecting, request) : varyNames(response.headers).length === 0
 
 /** Whether a HEAD's answer is good for others than who asked. */
 export const sharesHead = (ask: Ask, headers: RawHeaders, answer: HeadAnswer) =>

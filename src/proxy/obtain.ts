@@ -7,6 +7,7 @@ import { LarderError } from '../errors.js'
 import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { ArtifactStore } from '../storage/artifact-store.js'
+import type { OpenBody } from '../storage/blob-store.js'
 import type { Upstream } from '../upstream/upstream.js'
 import { type Ask, keyWithin } from './ask.js'
 import type { Availability } from './availability.js'
@@ -20,7 +21,9 @@ import { createHeads } from './heads.js'
 import { chooses, flightKey, mayAnswer } from './joining.js'
 import { forwarded, type Obtained, revalidated, type Wanted } from './obtained.js'
 import { createOutlook, type Outlook } from './outlook.js'
+import { orFromRemote } from './read-on.js'
 import { remoteSource } from './remote-source.js'
+import type { Replicas } from './replicas.js'
 import { upstreamHeaders } from './request-headers.js'
 import { growingArtifact } from './resolution.js'
 import { createShortMemory, type Note } from './short-memory.js'
@@ -28,6 +31,7 @@ import { createShortMemory, type Note } from './short-memory.js'
 export interface ObtainDeps {
   readonly store: ArtifactStore
   readonly upstream: Upstream
+  readonly replicas: Replicas
   readonly checksums: Checksums
   readonly availability: Availability
   readonly metrics: Metrics
@@ -42,6 +46,8 @@ export interface Obtain {
   answer(ask: Ask, wanted: Wanted): Promise<Obtained>
   /** What the remote has, past the store: nothing is looked up, nothing stored. */
   bypass(ask: Ask, wanted: Wanted): Promise<Obtained>
+  /** A stored body, the rest from the remote where its store can't read it on. */
+  readOn(ask: Ask, stored: StoredResponse, body: OpenBody): OpenBody
   /** Validates behind an answer already given (K2). */
   revalidate(ask: Ask, wanted: Wanted): void
   /** What `answer` would do now. */
@@ -91,8 +97,10 @@ export function createObtain(deps: ObtainDeps): Obtain {
   const { alone, pass } = createBypass({ checksums, metrics, fallback, heads, sourceOf, headersOf })
 
   const joinFill = (ask: Ask, wanted: Wanted) => {
-    const joined = fills.join(flightKey(ask, wanted.varied), () =>
+    const flight = flightKey(ask, wanted.varied)
+    const joined = fills.join(flight, () =>
       startFill(deps, {
+        flight,
         repository: ask.repository,
         key: ask.key,
         target: ask.target,
@@ -182,6 +190,14 @@ export function createObtain(deps: ObtainDeps): Obtain {
     },
 
     bypass: alone,
+
+    readOn: (ask, stored, body) =>
+      orFromRemote(body, () => ({
+        repository: ask.repository,
+        source: sourceOf(ask),
+        headers: headersOf(ask),
+        stored,
+      })),
 
     revalidate(ask, wanted) {
       if (!mayRevalidate(ask)) return

@@ -4,11 +4,13 @@ import { contradictsPin } from '../caching/checksum-rules.js'
 import { type Decision, decide, mayServeStale, requestFacts } from '../caching/decide.js'
 import { currentAge, timeToLive } from '../caching/freshness.js'
 import type { StoredRecord, StoredResponse } from '../caching/record.js'
-import { isRemoteOf } from '../caching/repository.js'
+import { isRemoteOf, type Repository } from '../caching/repository.js'
 import { isRouted } from '../caching/routing.js'
 import { canValidate } from '../caching/validation.js'
 import { selectVariant } from '../caching/vary.js'
 import { isLarderError, LarderError } from '../errors.js'
+import type { OpenBody } from '../storage/blob-store.js'
+import type { Bulletin } from '../storage/bulletin.js'
 import { type ArtifactRequest, Ask } from './ask.js'
 import { type Availability, createAvailability } from './availability.js'
 import { createChecksums } from './checksums.js'
@@ -45,6 +47,8 @@ export interface Proxy {
 }
 
 type ProxyDeps = Omit<ObtainDeps, 'checksums' | 'availability'> & {
+  readonly bulletin: Bulletin
+  readonly repositories: () => readonly Repository[]
   readonly rewriter: Rewriter
   /** What our own URLs begin with for whoever is no client: a warm-up. `undefined` where only requests tell. */
   readonly publicUrl: () => string | undefined
@@ -138,9 +142,16 @@ export function createProxy(deps: ProxyDeps): Proxy {
   }
 
   const serveBlob = async (ask: Ask, stored: StoredResponse, cache: CacheOutcome, age: number | undefined) => {
-    const body = await store.open(ask.key, stored)
+    let body: OpenBody | undefined
+    try {
+      body = await store.open(ask.key, stored)
+    } catch (error) {
+      return passStore(ask, error)
+    }
     if (body) {
-      return { kind: 'artifact', artifact: storedArtifact(stored, { kind: 'stored', body }, age), cache } as const
+      const whole = isHosted(ask) || ask.request.storedOnly ? body : obtain.readOn(ask, stored, body)
+      const artifact = storedArtifact(stored, { kind: 'stored', body: whole }, age)
+      return { kind: 'artifact', artifact, cache } as const
     }
     if (isHosted(ask)) return damaged()
     // Named, so that it is not found again where it could not be dropped.

@@ -13,11 +13,13 @@ import { faultOf } from './fault.js'
 import type { FillDeps, FillJob } from './fill.js'
 import { followFill } from './follow.js'
 import { type Proof, proofOf } from './proof.js'
-import type { SourceResponse } from './source.js'
+import type { BodySource, SourceResponse } from './source.js'
 
 /** A body to store that is coming in. */
 export interface Growing {
   readonly head: ResponseHead
+  /** The answer it came with, for peers. */
+  readonly answer: Omit<SourceResponse, 'body' | 'discard'>
   /** Bytes, where the remote told. */
   readonly size: number | undefined
   /** Whether it is to be stored: there is room for it, as far as is known (K7). */
@@ -44,10 +46,8 @@ export interface Received {
 }
 
 /** What `take` needs to know of a fill. */
-type Taking = Pick<
-  FillJob,
-  'repository' | 'key' | 'target' | 'forwarded' | 'headers' | 'source' | 'signal' | 'pace'
-> & {
+type Taking = Pick<FillJob, 'repository' | 'key' | 'target' | 'forwarded' | 'headers' | 'signal' | 'pace'> & {
+  readonly source: BodySource
   /** What only the end of the body tells of it, in the place of what its head told. */
   readonly provenance?: () => Promise<Provenance>
 }
@@ -59,7 +59,7 @@ interface Provenance {
 }
 
 /** Takes in the body of an answer that may be stored: staged, checked, published. `epoch`: of the key, when it was asked for. */
-export function take(deps: FillDeps, job: Taking, epoch: number, response: SourceResponse): Received {
+export function take(deps: Omit<FillDeps, 'replicas'>, job: Taking, epoch: number, response: SourceResponse): Received {
   const { headers, requestTime, responseTime, status, framing, remote } = response
   const names = varyNames(headers)
   const head: ResponseHead = {
@@ -88,6 +88,7 @@ export function take(deps: FillDeps, job: Taking, epoch: number, response: Sourc
   })
   const growing: Growing = {
     head,
+    answer: { status, headers, requestTime, responseTime, framing, remote },
     size,
     kept: () => body.kept,
     arrived: () => arrived,
@@ -105,7 +106,7 @@ export function take(deps: FillDeps, job: Taking, epoch: number, response: Sourc
 
 /** Takes the bytes in and checks them (U4). Resolves with whether they are to be stored; followers hear of a failure. */
 async function receive(
-  { metrics, log }: FillDeps,
+  { metrics, log }: Pick<FillDeps, 'metrics' | 'log'>,
   job: Taking,
   response: SourceResponse,
   body: StagedBody,
@@ -143,7 +144,7 @@ interface Publishing {
 
 /** The digest it is stored under, or why it isn't stored. */
 async function publish(
-  { store, log }: FillDeps,
+  { store, log }: Pick<FillDeps, 'store' | 'log'>,
   { key }: Taking,
   publishing: Publishing,
 ): Promise<Digest | LarderError> {

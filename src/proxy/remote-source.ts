@@ -6,7 +6,7 @@ import { attempting } from './attempt.js'
 import type { Availability } from './availability.js'
 import { healing } from './healing.js'
 import { inquiring } from './rounds.js'
-import type { BodySource } from './source.js'
+import type { RemoteSource, SourceRequest, SourceResponse } from './source.js'
 
 export interface RemoteSourceOptions {
   readonly upstream: Upstream
@@ -18,21 +18,20 @@ export interface RemoteSourceOptions {
 }
 
 /** The repository's remotes as a source: transient trouble is retried (U2), cut bodies are resumed (U3). */
-export function remoteSource(options: RemoteSourceOptions): BodySource {
+export function remoteSource(options: RemoteSourceOptions): RemoteSource {
   const { repository, metrics } = options
   const inquire = inquiring({ ...options, attempt: attempting(options) })
   const heal = healing({ repository, inquire, metrics })
 
-  return {
-    async open(request) {
-      const response = await inquire(request, repository.remotes)
-      if (request.method !== 'GET' || response.status !== 200) return response
-      const dropped = new AbortController()
-      const discard = () => {
-        dropped.abort()
-        response.discard()
-      }
-      return { ...response, body: heal(request, response, dropped.signal), discard }
-    },
+  const adopt = (request: SourceRequest, response: SourceResponse): SourceResponse => {
+    if (request.method !== 'GET' || response.status !== 200) return response
+    const dropped = new AbortController()
+    const discard = () => {
+      dropped.abort()
+      response.discard()
+    }
+    return { ...response, body: heal(request, response, dropped.signal), discard }
   }
+
+  return { adopt, open: async (request) => adopt(request, await inquire(request, repository.remotes)) }
 }

@@ -10,6 +10,12 @@ export interface BodySource {
   open(request: SourceRequest): Promise<SourceResponse>
 }
 
+/** The remotes of a repository. */
+export interface RemoteSource extends BodySource {
+  /** Goes on with a remote's answer that came by another way as with one that came by this: a cut body is taken up again. */
+  adopt(request: SourceRequest, response: SourceResponse): SourceResponse
+}
+
 export interface SourceRequest {
   readonly method: 'GET' | 'HEAD'
   readonly headers: RawHeaders

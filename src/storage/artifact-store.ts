@@ -13,6 +13,8 @@ import type { VerifyOptions, VerifyProgress } from './verify.js'
 export interface ArtifactStore {
   /** The record or its tombstone; at once where it is in memory. */
   lookup(key: string): StoredRecord | undefined | Promise<StoredRecord | undefined>
+  /** The same, whatever is in memory where others write too. */
+  lookUpAnew(key: string): StoredRecord | undefined | Promise<StoredRecord | undefined>
   /** What a fill has to know when it begins: the version of the last purge that means the key; `record` is what was looked up. */
   epochOf(key: string, record: StoredRecord | undefined): number
   stage(key: string, length: number | undefined, promised: readonly Algorithm[]): StagedBody

@@ -17,7 +17,7 @@ export interface BlobStore {
   release(digest: Digest): void
   /** Opens the blob for positioned reads, or says why it can't be served (D4). The caller closes it. */
   open(digest: Digest, size: number): Promise<OpenBody | Unusable>
-  /** Removes the blob unless it is held or `stillNeeded()` says so; true if nothing is left of it. */
+  /** Removes the blob unless it is held, or `stillNeeded()`, or too young (a shared store's); true if nothing is left of it. */
   delete(digest: Digest, stillNeeded: () => boolean): Promise<boolean>
   /** Every digest here, in no order; for sweeping. */
   list(): AsyncIterable<Digest>
@@ -28,7 +28,10 @@ export type Unusable = 'gone' | 'size' | 'unreadable'
 
 /** Bytes that are read by position: a stored blob, or a body that is still coming in. */
 export interface OpenBody {
-  /** Fills `into` from `position` (bytes); returns how many came, 0 at the end. Throws where the body can't be completed. */
+  /**
+   * Fills `into` from `position` (bytes); returns how many came, 0 at the end. Throws where the body can't be completed;
+   * `STORE_FAULT` where its store can't be asked now, which says nothing of the body.
+   */
   read(into: Uint8Array, position: number): Promise<number>
   /** What there is in memory anyway of the bytes from `position` to `end` (exclusive), to be sent as it is; else nothing. */
   peek?(position: number, end: number): readonly Uint8Array[]

@@ -1,6 +1,6 @@
 import { withoutQueryValues } from '../caching/cache-key.js'
 import type { Digest, StoredResponse } from '../caching/record.js'
-import { LarderError } from '../errors.js'
+import { isLarderError, LarderError } from '../errors.js'
 import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { BlobStore, OpenBody, Unusable } from './blob-store.js'
@@ -64,8 +64,8 @@ export async function openSound(
           return count
         },
         (error) => {
-          // Who reads what he closed is told so; the blob has done nothing wrong.
-          throw closed ? error : damaged('unreadable', error)
+          // Who reads what he closed is told so, and a store that does not answer: the blob has done nothing wrong.
+          throw closed || isStoreFault(error) ? error : damaged('unreadable', error)
         },
       ),
     close() {
@@ -74,3 +74,5 @@ export async function openSound(
     },
   }
 }
+
+const isStoreFault = (error: unknown) => isLarderError(error) && error.code === 'STORE_FAULT'

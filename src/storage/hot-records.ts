@@ -9,6 +9,9 @@ export interface HotRecords {
   /** Returns the newest known: a slow look-up may come back after a write and bring what was before it. */
   remember(found: StoredRecord): StoredRecord
   forget(key: string): void
+  /** What is meant counts as out of date from now on, where others write too. */
+  mistrust(key: string): void
+  mistrustAll(means: (key: string) => boolean): void
 }
 
 interface Hot {
@@ -19,6 +22,11 @@ interface Hot {
 /** `bytes` of records (with their inline bodies) at most; one is trusted for `trustedFor` ms. */
 export function createHotRecords(bytes: number, trustedFor: number): HotRecords {
   const hot = new LRUCache<string, Hot>({ maxSize: bytes, sizeCalculation: ({ record }) => weigh(record) })
+  const mistrust = (key: string) => {
+    const known = hot.peek(key)
+    if (known && trustedFor !== Number.POSITIVE_INFINITY) hot.set(key, { ...known, trustedUntil: 0 })
+  }
+
   return {
     trusted(key) {
       const known = hot.get(key)
@@ -32,6 +40,10 @@ export function createHotRecords(bytes: number, trustedFor: number): HotRecords 
       const record = known && known.version > found.version ? known : found
       hot.set(record.key, { record, trustedUntil: trustedFor + Date.now() })
       return record
+    },
+    mistrust,
+    mistrustAll(means) {
+      for (const key of [...hot.keys()]) if (means(key)) mistrust(key)
     },
     forget: (key) => void hot.delete(key),
   }

@@ -8,9 +8,11 @@ import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { ArtifactStore } from './artifact-store.js'
 import type { BlobStore } from './blob-store.js'
+import type { Bulletin } from './bulletin.js'
 import { createChanges } from './changes.js'
 import { type Damaged, openSound } from './damage.js'
 import { createDrops } from './drops.js'
+import { hearOthers } from './hearing.js'
 import { createHotRecords } from './hot-records.js'
 import { openIntake } from './intake.js'
 import { measure } from './measure.js'
@@ -26,8 +28,13 @@ import { verify } from './verify.js'
 export interface ArtifactStoreOptions {
   readonly records: RecordStore
   readonly blobs: BlobStore
+  /** Where all of them are read from to be verified, if not there. */
+  readonly verified?: BlobStore
   readonly staging: Staging
   readonly shared: SharedCache | undefined
+  readonly bulletin: Bulletin
+  /** Whether others write to the records, too. */
+  readonly isShared?: boolean
   /** Bytes of records (with their inline bodies) to keep in memory. */
   readonly hotBytes: number
   /** Bytes of bodies the whole store may hold; `Infinity` for no limit. */
@@ -50,8 +57,8 @@ const trustedFor = 2000
 const purgeLife = 7 * 24 * 3600 * 1000
 
 export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore {
-  const { records, blobs, staging, shared, metrics, log, onDamaged } = options
-  const hot = createHotRecords(options.hotBytes, shared ? trustedFor : Number.POSITIVE_INFINITY)
+  const { records, blobs, verified = blobs, staging, shared, bulletin, metrics, log, onDamaged } = options
+  const hot = createHotRecords(options.hotBytes, shared || options.isShared ? trustedFor : Number.POSITIVE_INFINITY)
   const { update, reclaim, sweep } = createChanges({ records, blobs, hot, log })
   const ending = new AbortController()
   const { signal } = ending
@@ -64,6 +71,7 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
 
   const purging = createPurging({
     ...{ records, update, metrics, signal },
+    lookUpAnew: (key) => lookUpAnew(key),
     share: async (record) => sharing?.tell(record),
   })
   const retention = createRetention({
@@ -92,6 +100,12 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
     if (!signal.aborted) log.error({ err: error }, 'cannot carry out a purge that a crash cut short')
   })
 
+  hearOthers({
+    ...{ bulletin, records, hot, purging, underWay, log, signal },
+    isShared: options.isShared === true,
+    pins: retention.pins,
+  })
+
   const lookup = (key: string): StoredRecord | undefined | Promise<StoredRecord | undefined> => {
     const known = hot.trusted(key)
     if (known) return known
@@ -104,8 +118,14 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
     return lookup
   }
 
+  const lookUpAnew = (key: string) => {
+    hot.mistrust(key)
+    return lookup(key)
+  }
+
   return {
     lookup,
+    lookUpAnew,
     epochOf: purging.epochOf,
 
     stage(key, length, promised) {
@@ -165,7 +185,7 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
 
     drop,
     open: (key, stored) => openSound(blobs, drop, key, stored),
-    verify: (options) => verify({ records, blobs, drop, mend, tell: onDamaged }, options),
+    verify: (options) => verify({ records, blobs: verified, drop, mend, tell: onDamaged }, options),
     list: (prefix, after) => originals(records.list(prefix, after)),
     totals: records.totals,
     repositories: records.repositories,
@@ -173,9 +193,20 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
     lastUse: retention.lastUses.of,
     isPinned: retention.pins.has,
     pins: retention.pins.list,
-    pin: retention.pins.add,
-    unpin: retention.pins.remove,
-    purge: (selection, how) => underWay.track(purging.purge(selection, how)),
+    async pin(selection) {
+      await retention.pins.add(selection)
+      await bulletin.announce({ kind: 'pin', selection })
+    },
+    async unpin(selection) {
+      const removed = await retention.pins.remove(selection)
+      await bulletin.announce({ kind: 'unpin', selection })
+      return removed
+    },
+    async purge(selection, how) {
+      const purged = await underWay.track(purging.purge(selection, how))
+      await bulletin.announce({ kind: 'purge', selection, soft: how.soft })
+      return purged
+    },
     onPurge: purging.onPurge,
     gc: (ended) => underWay.track(collect(ended ? AbortSignal.any([signal, ended]) : signal)),
     measure: () => measure(options),

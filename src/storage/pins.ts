@@ -18,9 +18,15 @@ interface Pin {
 
 export function openPins(records: RecordStore): Pins {
   const pins = new Map<string, Pin>()
-  for (const { kind, selection } of records.orders()) {
-    if (kind === 'pin') pins.set(selectionId(selection), { selection, means: selects(selection) })
+  const stand = (selection: Selection) => {
+    pins.set(selectionId(selection), { selection, means: selects(selection) })
   }
+  for (const { kind, selection } of records.orders()) if (kind === 'pin') stand(selection)
+  records.onOrder(({ kind, selection }, stands) => {
+    if (kind !== 'pin') return
+    if (stands) stand(selection)
+    else pins.delete(selectionId(selection))
+  })
 
   return {
     has(key) {

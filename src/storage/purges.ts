@@ -21,7 +21,8 @@ export interface Purges {
   prune(epoch: number): Promise<number>
 }
 
-export function openPurges(records: RecordStore): Purges {
+/** `told` hears of those that others began, with what they mean. */
+export function openPurges(records: RecordStore, told: (means: (key: string) => boolean) => void): Purges {
   const standing = new Map<string, { readonly purge: Purge; readonly means: (key: string) => boolean }>()
   let latest = 0
 
@@ -30,6 +31,14 @@ export function openPurges(records: RecordStore): Purges {
     latest = Math.max(latest, purge.epoch)
   }
   for (const order of records.orders()) if (order.kind === 'purge') stand(order)
+  records.onOrder((order, stands) => {
+    if (order.kind !== 'purge') return
+    const id = selectionId(order.selection)
+    const known = standing.get(id)
+    if (!stands) standing.delete(id)
+    else if (!known || known.purge.epoch <= order.epoch) stand(order)
+    if (stands && known?.purge.epoch !== order.epoch) told(selects(order.selection))
+  })
 
   const nextEpoch = () => {
     latest = Math.max(latest + 1, Date.now())

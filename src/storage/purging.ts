@@ -25,6 +25,8 @@ export interface Purged {
 export interface PurgingOptions {
   readonly records: RecordStore
   readonly update: Update
+  /** Past what is remembered: what others have told of the key, too. */
+  readonly lookUpAnew: (key: string) => StoredRecord | undefined | Promise<StoredRecord | undefined>
   /** Shows a record to replicas; resolves when that was tried. */
   readonly share: (record: StoredRecord) => Promise<void>
   readonly metrics: Metrics
@@ -37,6 +39,8 @@ export interface Purging {
   purge(selection: Selection, options: PurgeOptions): Promise<Purged>
   /** Hears of each purge, with what it means, once nothing that begins from then on falls under it. */
   onPurge(listener: (means: (key: string) => boolean) => void): void
+  /** Another replica purged it in a store that is ours, too: whoever listens hears of it. */
+  heard(selection: Selection): void
   /** The version of the last purge that means the key, 0 if none does: its record's, or one of many keys. */
   epochOf(key: string, record: StoredRecord | undefined): number
   /** One later than that of any purge so far: what is of it, or before, is fenced by purges from now on. */
@@ -53,12 +57,12 @@ const purgedAtOnce = 64
 /** Tombstones pruned in one go. */
 const prunedAtOnce = 128
 
-export function createPurging({ records, update, share, metrics, signal }: PurgingOptions): Purging {
-  const purges = openPurges(records)
+export function createPurging({ records, update, lookUpAnew, share, metrics, signal }: PurgingOptions): Purging {
   const listeners: ((means: (key: string) => boolean) => void)[] = []
   const tell = (means: (key: string) => boolean) => {
     for (const listener of listeners) listener(means)
   }
+  const purges = openPurges(records, tell)
 
   /** Returns what was there, or `undefined` where nothing was, or nothing from before the purge. */
   const purgeOne = async (
@@ -110,7 +114,7 @@ export function createPurging({ records, update, share, metrics, signal }: Purgi
 
   const purgePath = async (selection: Selection, options: PurgeOptions): Promise<Purged> => {
     const key = cacheKey(selection.repository, `/${selection.pattern}`)
-    purges.reached((await records.get(key))?.epoch ?? 0)
+    purges.reached((await lookUpAnew(key))?.epoch ?? 0)
     const epoch = purges.nextEpoch()
     const purgeEach = (each: string) => purgeOne(each, epoch, each === key ? options : { soft: options.soft })
     const done = count(await Promise.all([key, ...(await derivedOf(key))].map(purgeEach)))
@@ -121,13 +125,17 @@ export function createPurging({ records, update, share, metrics, signal }: Purgi
 
   return {
     async purge(selection, options) {
+      // Another one's clock may be ahead: what it purged, and has stored since, is of later epochs than ours would be.
+      await records.look()
       if (selection.by === 'path') return purgePath(selection, options)
+      for await (const epoch of unhurried(records.epochs(selectionPrefix(selection)), signal)) purges.reached(epoch)
       const purge = await purges.begin(selection, options.soft)
       tell(selects(selection))
       const done = await carryOut(purge)
       await purges.finish(purge)
       return done
     },
+    heard: (selection) => tell(selects(selection)),
     onPurge: (listener) => void listeners.push(listener),
     epochOf: (key, record) => Math.max(record?.epoch ?? 0, purges.epochOf(key)),
     nextEpoch: purges.nextEpoch,

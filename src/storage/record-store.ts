@@ -11,13 +11,15 @@ export interface RecordStore {
    * epoch; with epoch 0 it says nothing, and nothing is stored.
    */
   put(record: StoredRecord, ifVersion: number): Promise<PutResult>
-  /** Whether any record refers to the blob. */
+  /** Whether any record refers to the blob, or may, as far as is known. */
   references(digest: Digest): boolean
   /**
    * Records (not tombstones) whose key starts with `prefix`, in the order of their storage keys (D5): segment by segment;
    * only those behind the key `after`, whether or not that is stored.
    */
   list(prefix: string, after?: string): AsyncIterable<StoredRecord>
+  /** The epochs of records and tombstones whose key starts with `prefix`, in the order of `list`. */
+  epochs(prefix: string): AsyncIterable<number>
   /** Storage keys of records that are damaged, or of another version's format: they count as absent (D5). */
   undecodable(): AsyncIterable<string>
   /** Of one repository, or of the whole store. */
@@ -39,6 +41,10 @@ export interface RecordStore {
   /** Durably; one about the same selection is replaced. */
   saveOrder(order: StandingOrder): Promise<void>
   dropOrder(order: StandingOrder): Promise<void>
+  /** Hears of the orders that others, where the store has several owners, saved, or took back (`stands` is false). */
+  onOrder(listener: (order: StandingOrder, stands: boolean) => void): void
+  /** Looks for such orders at once; rejects where they can't be seen. */
+  look(): Promise<void>
   close(): Promise<void>
 }
 

@@ -181,7 +181,7 @@ describe('turns of replicas', () => {
     await minute()
     await second
     expect(done).toEqual(['one begins', 'one ends', 'two'])
-    await memory.connect().claim('work', 'killed', 30_000)
+    await memory.connect().lease('work', 'killed', 30_000)
     const third = createTurns(memory.connect(), 'three')('work', never, async () => void done.push('three'))
     await minute()
     await third
@@ -201,7 +201,7 @@ describe('turns of replicas', () => {
 
   it('who waits can be stopped', async () => {
     const memory = new SharedMemory()
-    await memory.connect().claim('work', 'other', 60_000)
+    await memory.connect().lease('work', 'other', 60_000)
     const stopping = new AbortController()
     const waiting = createTurns(memory.connect(), 'us')('work', stopping.signal, async () => {})
     stopping.abort()

@@ -8,6 +8,8 @@ import { environmentTable } from '../../src/config/environment-schema.js'
 import { faultLines } from './faults.js'
 
 const faultsOf = (env: NodeJS.ProcessEnv) => faultLines(() => readEnvironment(env))
+const redisWanted =
+  'a URL such as redis://host:6379/0, redis-sentinel://host:26379,host:26379/master or redis-cluster://host:6379,host:6379, each with user:password@ before the first host where needed, and rediss for TLS'
 const durationWanted = 'a duration such as 500ms, 30s, 5m, 24h, 7d or 0'
 
 let directory: string
@@ -33,8 +35,9 @@ it('defaults', () => {
     readTokensFile: undefined,
     writeTokensFile: undefined,
     adminTokenFile: undefined,
-    redisUrl: undefined,
+    redis: undefined,
     redisDeadline: 50,
+    s3: undefined,
     accessLog: 'stdout',
     logLevel: 'info',
     shutdownGrace: 30_000,
@@ -52,6 +55,8 @@ it('every setting', () => {
     ...{ LARDER_TLS_CERT: cert, LARDER_TLS_KEY: key, LARDER_TLS_PORT: '0', LARDER_CA_FILE: cert },
     ...{ LARDER_READ_TOKENS_FILE: key, LARDER_WRITE_TOKENS_FILE: key, LARDER_ADMIN_TOKEN_FILE: key },
     ...{ REDIS_URL: 'rediss://:secret@redis:6380/1', LARDER_REDIS_DEADLINE: '20ms', LARDER_ACCESS_LOG: '/log' },
+    ...{ LARDER_S3_BUCKET: 'larder', LARDER_S3_ENDPOINT: 'https://s3.example', LARDER_S3_REGION: 'eu-west-1' },
+    ...{ LARDER_S3_PREFIX: 'a/b/', LARDER_S3_PATH_STYLE: 'false', LARDER_S3_MAX_SIZE: '1GiB' },
     ...{ LARDER_LOG_LEVEL: 'debug', LARDER_SHUTDOWN_GRACE: '0', LARDER_CLIENT_TIMEOUT: '1m' },
     ...{ LARDER_MAX_CONNECTIONS: '7', LARDER_MEMORY: '1GiB', LARDER_MAX_SIZE: '50GiB' },
     ...{ HTTP_PROXY: 'http://p:1', HTTPS_PROXY: 'http://u:pw@p:2', NO_PROXY: 'localhost, .corp 10.0.0.0/8,' },
@@ -67,8 +72,15 @@ it('every setting', () => {
     readTokensFile: key,
     writeTokensFile: key,
     adminTokenFile: key,
-    redisUrl: 'rediss://:secret@redis:6380/1',
+    redis: {
+      ...{ kind: 'single', tls: true, login: { password: 'secret' } },
+      ...{ node: { host: 'redis', port: 6380 }, database: 1 },
+    },
     redisDeadline: 20,
+    s3: {
+      ...{ bucket: 'larder', endpoint: 'https://s3.example', region: 'eu-west-1', prefix: 'a/b/', pathStyle: false },
+      maxSize: 1_073_741_824,
+    },
     accessLog: '/log',
     logLevel: 'debug',
     shutdownGrace: 0,
@@ -83,6 +95,24 @@ it('every setting', () => {
 
 it('the TLS listener has a port of its own by default', () => {
   expect(readEnvironment({ LARDER_TLS_CERT: cert, LARDER_TLS_KEY: key }).tls?.port).toBe(8443)
+})
+
+it.each([
+  ['of AWS in the host', {}, false],
+  ['of a gateway in the path', { LARDER_S3_ENDPOINT: 'http://s3.example' }, true],
+  ['of AWS in the path, as wanted', { LARDER_S3_PATH_STYLE: 'true' }, true],
+])('a bucket is named %s', (_, env, pathStyle) => {
+  expect(readEnvironment({ LARDER_S3_BUCKET: 'larder', ...env }).s3?.pathStyle).toBe(pathStyle)
+})
+
+it.each(['LARDER_S3_ENDPOINT', 'LARDER_S3_PREFIX', 'LARDER_S3_MAX_SIZE'])('%s without a bucket is a fault', (name) => {
+  const value = { LARDER_S3_ENDPOINT: 'http://s3', LARDER_S3_PREFIX: 'a/', LARDER_S3_MAX_SIZE: '1GiB' }[name]
+  expect(faultsOf({ [name]: value })).toEqual([expect.stringContaining('expected LARDER_S3_BUCKET beside it')])
+})
+
+it.each(['larder', '/larder/', 'a b/'])('LARDER_S3_PREFIX=%s is none', (written) => {
+  const faults = faultsOf({ LARDER_S3_BUCKET: 'larder', LARDER_S3_PREFIX: written })
+  expect(faults).toEqual([expect.stringContaining('LARDER_S3_PREFIX')])
 })
 
 it('an empty variable counts as unset', () => {
@@ -127,8 +157,9 @@ describe('faults', () => {
     ['LARDER_MEMORY', '1000KiB', 'a size of at least 1MiB, such as 256MiB or 1GiB'],
     ['LARDER_MEMORY', '256', 'a size of at least 1MiB, such as 256MiB or 1GiB'],
     ['LARDER_LOG_LEVEL', 'loud', 'fatal or error or warn or info or debug or trace or silent'],
-    ['REDIS_URL', 'redis', 'a URL that begins with redis:// or rediss://'],
-    ['REDIS_URL', 'http://redis', 'a URL that begins with redis:// or rediss://'],
+    ['REDIS_URL', 'redis', redisWanted],
+    ['REDIS_URL', 'http://redis', redisWanted],
+    ['LARDER_S3_BUCKET', 'A_B', 'the name of a bucket'],
     ['HTTP_PROXY', 'proxy:3128', 'a URL such as http://proxy.example:3128'],
     ['https_proxy', 'socks5://proxy', 'a URL such as http://proxy.example:3128'],
     ['LARDER_CA_FILE', '/nowhere/ca.pem', bundle],

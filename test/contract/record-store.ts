@@ -313,6 +313,15 @@ export function recordStoreContract(create: () => Promise<RecordStoreDriver>): v
       expect((await collect(store.list('raw/', after))).map(({ key }) => key)).toEqual(expected)
     })
 
+    it('K5: epochs are told of tombstones, too', async () => {
+      await write(record('raw/a', [response(inline)]))
+      await write(record('raw/b', [response(inline)], { epoch: 7 }))
+      await write(record('raw/c', [], { epoch: 9 }))
+      await write(record('raw2/d', [response(inline)], { epoch: 11 }))
+      expect(await collect(store.epochs('raw/'))).toEqual([0, 7, 9])
+      expect(await collect(store.epochs('none/'))).toEqual([])
+    })
+
     it('of many records, all removed on the way, leaves none out', async () => {
       const all = Array.from({ length: 150 }, (_, i) => `raw/${1000 + i}`)
       await Promise.all(all.map((key) => write(record(key, [response(inline)]))))

@@ -23,11 +23,11 @@ describe('the alerts', () => {
 })
 
 describe.skipIf(missing('promtool').length > 0)(title('promtool', 'promtool'), () => {
-  it('takes rules and configuration', async () => {
+  it.each(['prometheus.yml', 'replicas.yml'])('takes the rules and %s', async (file) => {
     // It looks for the files a configuration names beside it.
     const directory = await temporaryDirectory()
     await cp(inCheckout('deploy/prometheus'), directory, { recursive: true })
-    const { code, stderr } = await run('promtool', ['check', 'config', join(directory, 'prometheus.yml')])
+    const { code, stderr } = await run('promtool', ['check', 'config', join(directory, file)])
     expect([code, stderr]).toEqual([0, ''])
   })
 

@@ -18,7 +18,7 @@ export const listOf = (node: Node | undefined): readonly Node[] => (Array.isArra
 
 /** The documents of some YAML; throws where it is none. */
 export function documentsIn(text: string): Node[] {
-  return parseAllDocuments(text).map((document) => {
+  return parseAllDocuments(text, { merge: true }).map((document) => {
     if (document.errors.length > 0) throw document.errors[0]
     return document.toJS() as Node
   })

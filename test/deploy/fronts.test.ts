@@ -74,8 +74,39 @@ async function startFront(front: Front, ports: Ports): Promise<void> {
   await vi.waitFor(async () => expect(await accepts(ports[80])).toBe(true), { timeout: 30_000 })
 }
 
+/** For a configuration that has its ports already. */
+const unusedPorts: Ports = { 80: 0, 443: 0, 8080: 0, 8443: 0 }
+
 /** Failures are told at once. */
 const impatient: Settings = { retry: { attempts: 1, budget: '1s', resumes: 1 } }
+
+describe.skipIf(missing('haproxy').length > 0)(title('haproxy-replicas.cfg', 'haproxy'), () => {
+  const text = textOf('deploy/front/haproxy-replicas.cfg')
+  const haproxy = fronts.find(({ name }) => name === 'haproxy') as Front
+
+  it('is taken as it stands, before any replica has an address', async () => {
+    const file = join(await temporaryDirectory(), 'front.conf')
+    await writeFile(file, text)
+    const { code, stderr } = await run(find('haproxy') ?? '', haproxy.check(file))
+    expect(code, stderr).toBe(0)
+  })
+
+  it('leads nobody to a replica that is gone', async () => {
+    const { origin, larder } = await setStage(impatient)
+    const port = await freePort()
+    const [gone, unknown] = [await freePort(), 'larder-3:8080']
+    const places = [`127.0.0.1:${gone}`, `127.0.0.1:${portOf(larder.url)}`, unknown]
+    const configuration = places
+      .reduce((text, place, i) => text.replace(`larder-${i + 1}:8080`, place), text)
+      .replace('bind :8080', `bind 127.0.0.1:${port}`)
+    await startFront({ ...haproxy, configuration: () => configuration }, { ...unusedPorts, 80: port })
+    const body = origin.put('/a', noise(100_000))
+    for (let i = 0; i < 6; i += 1) {
+      const received = await get(`http://127.0.0.1:${port}/repository/raw/a`)
+      expect(received.body.equals(body)).toBe(true)
+    }
+  })
+})
 
 describe.each(fronts)('$name', (front) => {
   const needs: Program[] = ['curl', 'openssl', ...front.needs]

@@ -1,6 +1,7 @@
 import { cp, readdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { readEnvironment } from '../../src/config/environment.js'
 import { loadConfig } from '../../src/config/load.js'
 import { loadPrewarmFile } from '../../src/config/prewarm-file.js'
 import { run } from '../support/http.js'
@@ -20,7 +21,9 @@ async function objectsOf(directory: string): Promise<Node[]> {
 const podOf = ({ spec }: Node): Node | undefined => (spec?.jobTemplate?.spec ?? spec)?.template
 
 const workloads = async () =>
-  (await Promise.all(['base', 'components/redis'].map(objectsOf))).flat().filter((object) => podOf(object)?.spec)
+  (await Promise.all(['base', 'components/redis', 'components/minio'].map(objectsOf)))
+    .flat()
+    .filter((object) => podOf(object)?.spec)
 
 describe('the Kubernetes manifests', () => {
   it('serve the repositories of the checkout', () => {
@@ -61,6 +64,8 @@ describe('the Kubernetes manifests', () => {
     const all = await workloads()
     expect(all.map(({ metadata }) => String(metadata?.name)).sort()).toEqual([
       'larder',
+      'larder-bucket',
+      'larder-minio',
       'larder-prewarm',
       'larder-redis',
     ])
@@ -101,18 +106,28 @@ describe('the Kubernetes manifests', () => {
 
 const kubectl = find('kubectl')
 
+/** What `kubectl kustomize` makes of an overlay, with these files beside it. */
+async function rendered(overlay: string, files: Readonly<Record<string, string>>) {
+  const copy = await temporaryDirectory()
+  await cp(inCheckout(root), copy, { recursive: true })
+  for (const [name, text] of Object.entries(files)) await writeFile(join(copy, 'overlays', name), text)
+  const { code, stdout, stderr } = await run(kubectl ?? '', ['kustomize', join(copy, 'overlays', overlay)])
+  expect([code, stderr]).toEqual([0, ''])
+  const objects = documentsIn(stdout.toString())
+  const outside = objects.filter(({ metadata, kind }) => String(kind) !== 'Namespace' && !metadata?.namespace)
+  expect(outside).toEqual([])
+  return {
+    objects,
+    named: (kind: string, name: string) =>
+      objects.find((object) => String(object.kind) === kind && String(object.metadata?.name) === name),
+  }
+}
+
+const tokens = { 'example/admin-tokens': 'ops: 0123456789abcdef\n' }
+
 describe.skipIf(!kubectl)(`kubectl kustomize${kubectl ? '' : ' (left out: no kubectl on this machine)'}`, () => {
   it('renders the example overlay', async () => {
-    const copy = await temporaryDirectory()
-    await cp(inCheckout(root), copy, { recursive: true })
-    const overlay = join(copy, 'overlays/example')
-    await writeFile(join(overlay, 'admin-tokens'), 'ops: 0123456789abcdef\n')
-    const { code, stdout, stderr } = await run(kubectl ?? '', ['kustomize', overlay])
-    expect([code, stderr]).toEqual([0, ''])
-    const objects = documentsIn(stdout.toString())
-    const named = (kind: string, name: string) =>
-      objects.find((object) => String(object.kind) === kind && String(object.metadata?.name) === name)
-    expect(objects.filter(({ metadata, kind }) => String(kind) !== 'Namespace' && !metadata?.namespace)).toEqual([])
+    const { named } = await rendered('example', tokens)
     expect(named('ConfigMap', 'larder-environment')?.data).toEqual({
       LARDER_MAX_SIZE: '450GiB',
       REDIS_URL: 'redis://larder-redis:6379',
@@ -125,4 +140,82 @@ describe.skipIf(!kubectl)(`kubectl kustomize${kubectl ? '' : ' (left out: no kub
       textOf(`${root}/overlays/example/repositories.yaml`),
     )
   })
+
+  describe('renders the overlay of replicas', () => {
+    const secret = '0123456789abcdef0123456789abcdef'
+    const replicas = () =>
+      rendered('replicas', {
+        ...tokens,
+        'replicas/peers': `${secret}\n`,
+        'replicas/s3.env': 'AWS_ACCESS_KEY_ID=larder\nAWS_SECRET_ACCESS_KEY=secret\n',
+      })
+
+    it('D8: a volume to each, and none that two might have', async () => {
+      const { objects, named } = await replicas()
+      const server = named('Deployment', 'larder')?.spec
+      expect(Number(server?.replicas)).toBeGreaterThan(1)
+      const data = listOf(server?.template?.spec?.volumes).find(({ name }) => String(name) === 'data')
+      expect(Object.keys(data ?? {}).sort()).toEqual(['ephemeral', 'name'])
+      expect(named('PersistentVolumeClaim', 'larder')).toBeUndefined()
+      expect(objects.filter(({ kind }) => String(kind) === 'PersistentVolumeClaim')).toHaveLength(1)
+    })
+
+    it('with an environment that a server takes', async () => {
+      const { named } = await replicas()
+      const file = join(await temporaryDirectory(), 'secret')
+      await writeFile(file, secret)
+      const [container] = listOf(named('Deployment', 'larder')?.spec?.template?.spec?.containers)
+      const mounts = listOf(container?.volumeMounts).map(({ mountPath }) => String(mountPath))
+      const own = listOf(container?.env).map(({ name, value }) => [String(name), String(value)] as const)
+      const env = own.map(([name, value]) => {
+        if (!name.endsWith('_FILE')) return [name, value.replace('$(POD_IP)', '10.0.0.5')]
+        expect(mounts).toContain(dirname(value))
+        return [name, file]
+      })
+      const { data } = named('ConfigMap', 'larder-environment') ?? {}
+      expect(readEnvironment({ ...data, ...Object.fromEntries(env) } as NodeJS.ProcessEnv)).toMatchObject({
+        ...{ peer: { url: 'http://10.0.0.5:8080' }, maxSize: { percent: 90 } },
+        s3: { bucket: 'larder', endpoint: 'http://larder-minio:9000' },
+      })
+      expect(own.map(([name]) => name).indexOf('POD_IP')).toBeLessThan(
+        own.map(([name]) => name).indexOf('LARDER_PEER_URL'),
+      )
+      for (const { secretRef } of listOf(container?.envFrom)) {
+        if (secretRef) expect(Object.keys(named('Secret', String(secretRef.name))?.data ?? {})).toHaveLength(2)
+      }
+    })
+
+    it('with a way to each other, to Redis and to the bucket, whose pods and ports are there', async () => {
+      const { objects, named } = await replicas()
+      const ways = listOf(named('NetworkPolicy', 'larder')?.spec?.egress).flatMap(({ to, ports }) =>
+        listOf(to).flatMap(({ podSelector }) =>
+          podSelector ? [{ labels: podSelector.matchLabels, port: String(listOf(ports)[0]?.port) }] : [],
+        ),
+      )
+      expect(ways.map(({ port }) => port).sort()).toEqual(['http', 'redis', 's3'])
+      for (const { labels, port } of ways) {
+        const pod = objects.map(podOf).find((pod) => pod?.metadata?.labels && fits(labels, pod.metadata.labels))
+        const ports = listOf(pod?.spec?.containers).flatMap(({ ports }) => listOf(ports))
+        expect(ports.map(({ name }) => String(name))).toContain(port)
+      }
+      expect(listOf(named('NetworkPolicy', 'larder-minio')?.spec?.ingress)).toHaveLength(1)
+    })
+
+    it('O1: one at a time goes, on another node each, when all have heard of it', async () => {
+      const { named } = await replicas()
+      const server = named('Deployment', 'larder')?.spec
+      const { lifecycle } = listOf(server?.template?.spec?.containers)[0] ?? {}
+      const waits = Number(listOf(lifecycle?.preStop?.exec?.command)[1])
+      expect(waits).toBeGreaterThan(0)
+      expect(Number(server?.template?.spec?.terminationGracePeriodSeconds)).toBeGreaterThan(waits + 30)
+      expect(server?.strategy).toMatchObject({ rollingUpdate: { maxUnavailable: 0 } })
+      const budget = named('PodDisruptionBudget', 'larder')?.spec
+      expect(budget).toMatchObject({ maxUnavailable: 1, selector: server?.selector })
+      const { affinity } = server?.template?.spec ?? {}
+      expect(JSON.stringify(affinity?.podAntiAffinity)).toContain('kubernetes.io/hostname')
+    })
+  })
 })
+
+const fits = (wanted: Node | undefined, labels: Node) =>
+  Object.entries(wanted ?? {}).every(([name, value]) => String(labels[name]) === String(value))

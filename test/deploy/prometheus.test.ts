@@ -12,7 +12,7 @@ import { inCheckout, listOf, type Node } from './files.js'
 
 /** Queries that have nothing to tell of a server in good health. */
 const silent =
-  /retries|resumes|integrity_failures|breaker_openings|evict|purged|damaged|redis_up|aborted|warm_|collapsed|changes\(/
+  /retries|resumes|peer_fills|"s3"|integrity_failures|breaker_openings|evict|purged|damaged|redis_up|aborted|warm_|collapsed|changes\(/
 
 /** It scrapes each second, once it has started. */
 const patience = { timeout: 50_000, interval: 200 }

@@ -72,10 +72,10 @@ const counted = async ({ larder }: Stage, reason: string) =>
     .toString()
     .includes(`larder_damaged_bodies_total{repository="raw",reason="${reason}"} 1`)
 
-/** What curl gets is right, it was fetched once more, what lies on the disk is right again, and the log names it once. */
-async function expectHealed(stage: Stage, bytes: Buffer, reason: string) {
+/** What curl gets is right, `requests` came in all, what lies on the disk is right again, and the log names it once. */
+async function expectHealed(stage: Stage, bytes: Buffer, reason: string, requests = 2) {
   const { origin, url } = stage
-  for (const requests of [2, 2]) {
+  for (let i = 0; i < 2; i += 1) {
     const { code, stdout } = await curl('-f', url('/a.bin'))
     expect([code, stdout.equals(bytes)]).toEqual([0, true])
     await settled(stage)
@@ -115,14 +115,34 @@ describe('D4: a stored body that is damaged on the disk', () => {
     await expectHealed(stage, bytes, 'digest')
   })
 
-  it('in the middle of being sent: a reset, never a short body; the next client gets all of it', async () => {
-    const stage = await setStage()
-    const bytes = noise(64 * mebibyte)
+  /** A client that has had its first byte when the rest is cut off. */
+  async function cutWhileSent(stage: Stage, bytes: Buffer, before = () => {}) {
     const file = await stored(stage, '/a.bin', bytes)
     const client = await open(stage.url('/a.bin'))
     client.pause()
     await client.firstByte
+    before()
     await truncate(file, mebibyte)
+    return client
+  }
+
+  it('in the middle of being sent: the rest comes from the remote, by one range; the next client heals it', async () => {
+    const stage = await setStage()
+    const bytes = noise(64 * mebibyte)
+    const client = await cutWhileSent(stage, bytes)
+    client.resume()
+    const { ended, body } = await client.finished
+    expect([ended, body.equals(bytes)]).toEqual(['end', true])
+    const ranges = stage.origin.requestsFor('/a.bin').map(({ headers }) => headers.range)
+    expect(ranges).toEqual([undefined, expect.stringMatching(/^bytes=\d+-$/)])
+    await stage.larder.log(({ reason }) => reason === 'size')
+    await expectHealed(stage, bytes, 'size', 3)
+  })
+
+  it('in the middle of being sent, and the remote has another: a reset, never a short or a mixed body', async () => {
+    const stage = await setStage()
+    const [bytes, renewed] = [noise(64 * mebibyte), noise(64 * mebibyte)]
+    const client = await cutWhileSent(stage, bytes, () => void stage.origin.put('/a.bin', renewed))
     client.resume()
     const { ended, body } = await client.finished
     expect([ended, body.length < bytes.length, body.equals(bytes.subarray(0, body.length))]).toEqual([
@@ -131,7 +151,7 @@ describe('D4: a stored body that is damaged on the disk', () => {
       true,
     ])
     await stage.larder.log(({ reason }) => reason === 'size')
-    await expectHealed(stage, bytes, 'size')
+    expect((await get(stage.url('/a.bin'))).body.equals(renewed)).toBe(true)
   })
 
   it('asked for by many at once, and by range: one more fetch, one line, all right', async () => {

@@ -2,25 +2,15 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
 import { get } from '../support/http.js'
 import { startOrigin } from '../support/origin.js'
+import { freePort } from '../support/redis.js'
 import { configuration, noise, temporaryDirectory, until } from '../support/stage.js'
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /** A server whose logs, all of them, go to `stdout`. */
 async function loggingTo(stdout: number | 'pipe'): Promise<{ url: string; server: ChildProcess }> {

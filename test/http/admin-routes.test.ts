@@ -39,7 +39,7 @@ describe('repositories', () => {
     count('miss', 3)
     metrics.sentBytes.inc({ repository: 'raw' }, 1200)
     const { body } = await call('GET', '/stats')
-    expect(body.since).toMatch(/^\d{4}-/)
+    expect([body.replicas, body.since]).toEqual([1, expect.stringMatching(/^\d{4}-/)])
     expect(body.repositories).toEqual([
       {
         ...{ repository: 'raw', requests: 12, outcomes: { hit: 6, revalidated: 3, miss: 3 }, hitRate: 0.75 },

@@ -16,6 +16,7 @@ import { createLog } from '../../src/log.js'
 import { createMetrics } from '../../src/metrics.js'
 import { createAvailability } from '../../src/proxy/availability.js'
 import type { Warmed, WarmRequest } from '../../src/proxy/warm.js'
+import { noBulletin } from '../../src/storage/bulletin.js'
 import type { VerifyOptions, VerifyProgress } from '../../src/storage/verify.js'
 import { stored } from '../caching/fixtures.js'
 import type { LogLine } from '../support/larder.js'
@@ -104,10 +105,10 @@ export function adminStage() {
   const administration = createAdministration({
     ...shelves,
     store: memory.store,
-    availability: createAvailability({ metrics, log }),
+    availability: createAvailability({ bulletin: noBulletin, repositories: () => [], metrics, log }),
     tasks,
     warmJobs,
-    metrics,
+    ...{ bulletin: noBulletin, metrics, log },
     measure: async () => {},
     foresee: async () => ({ action: 'fetch', cache: { outcome: 'miss' }, known: undefined }),
   })

@@ -3,10 +3,17 @@ import { describe, expect, it } from 'vitest'
 import { createLog } from '../../src/log.js'
 import { createMetrics } from '../../src/metrics.js'
 import { createAvailability } from '../../src/proxy/availability.js'
+import { noBulletin } from '../../src/storage/bulletin.js'
 import { stopClock } from '../support/in-process.js'
 import { configured, mirrors } from './configured.js'
 
-const availability = () => createAvailability({ metrics: createMetrics(), log: createLog('info', { write: () => {} }) })
+const availability = () =>
+  createAvailability({
+    bulletin: noBulletin,
+    repositories: () => [],
+    metrics: createMetrics(),
+    log: createLog('info', { write: () => {} }),
+  })
 
 const quick = { breaker: { failures: 1, openFor: '10s', maxOpenFor: '40s' } }
 

@@ -7,6 +7,7 @@ import { createMetrics } from '../../src/metrics.js'
 import type { Result } from '../../src/proxy/attempt.js'
 import { createAvailability } from '../../src/proxy/availability.js'
 import { inquiring } from '../../src/proxy/rounds.js'
+import { noBulletin } from '../../src/storage/bulletin.js'
 import { stopClock } from '../support/in-process.js'
 import { configured } from './configured.js'
 
@@ -15,7 +16,7 @@ async function rounds(settings: Record<string, unknown>, attempt: (remote: Remot
   const repository = await configured(settings)
   const metrics = createMetrics()
   const log = createLog('info', { write: () => {} })
-  const availability = createAvailability({ metrics, log })
+  const availability = createAvailability({ bulletin: noBulletin, repositories: () => [], metrics, log })
   const of = (target: string, remotes: readonly Remote[] = repository.remotes) =>
     inquiring({ repository, target, metrics, log, availability, attempt: (_, remote) => attempt(remote, target) })(
       { method: 'GET', headers: [] },

@@ -7,7 +7,9 @@ import { LarderError } from '../../src/errors.js'
 import { createLog } from '../../src/log.js'
 import { createMetrics } from '../../src/metrics.js'
 import { createProxy } from '../../src/proxy/proxy.js'
+import { noReplicas } from '../../src/proxy/replicas.js'
 import type { ArtifactStore } from '../../src/storage/artifact-store.js'
+import { noBulletin } from '../../src/storage/bulletin.js'
 import type { UpstreamRequest } from '../../src/upstream/upstream.js'
 import { temporaryDirectory } from '../support/stage.js'
 
@@ -32,7 +34,7 @@ async function inFrontOf(lookup: Lookup) {
     return { status: 200, headers, requestTime: 0, responseTime: 0, framing, body, discard() {} } as const
   }
   const proxy = createProxy({
-    store: { lookup, epochOf: () => 0, onPurge() {} } as unknown as ArtifactStore,
+    store: { lookup, lookUpAnew: lookup, epochOf: () => 0, onPurge() {} } as unknown as ArtifactStore,
     upstream: { fetch, close() {} },
     metrics: createMetrics(),
     log: createLog('silent'),
@@ -44,6 +46,9 @@ async function inFrontOf(lookup: Lookup) {
       },
     },
     publicUrl: () => undefined,
+    replicas: noReplicas,
+    bulletin: noBulletin,
+    repositories: () => [],
   })
   const leaving = new AbortController().signal
   const resolve = (method: 'GET' | 'HEAD') =>

@@ -9,6 +9,7 @@ import { createLog } from '../../src/log.js'
 import { createMetrics, type Metrics } from '../../src/metrics.js'
 import type { ArtifactStore } from '../../src/storage/artifact-store.js'
 import type { BlobStore } from '../../src/storage/blob-store.js'
+import { noBulletin } from '../../src/storage/bulletin.js'
 import type { Damaged } from '../../src/storage/damage.js'
 import { openDiskBlobStore } from '../../src/storage/disk/disk-blob-store.js'
 import { openLmdbRecordStore } from '../../src/storage/disk/lmdb-record-store.js'
@@ -68,6 +69,7 @@ export async function setArtifactStage(options: StageOptions = {}): Promise<Arti
       blobs: options.blobs?.(blobs) ?? blobs,
       staging: await openStaging(join(path, 'staging')),
       shared: options.shared,
+      bulletin: noBulletin,
       hotBytes: options.hotBytes ?? 16 * 1024 * 1024,
       maxSize: options.maxSize ?? Number.POSITIVE_INFINITY,
       retentionOf: (repository) => ({ ...keepAll, ...options.retention?.[repository] }),

@@ -11,6 +11,7 @@ describe('shared cache in memory, for tests', () => {
         memory.records.clear()
         memory.bodies.clear()
         memory.leases.clear()
+        memory.notes.clear()
       },
       leftovers: async () => [],
       dispose: async () => {},

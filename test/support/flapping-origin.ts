@@ -8,6 +8,14 @@ import { type Choices, choices } from './seeded.js'
 
 export interface FlappingFile extends OriginFile {
   readonly framing?: 'chunked'
+  /** Bytes per second. */
+  readonly rate?: number
+}
+
+/** Bodies of a path that went out, but for those that were reset: from their beginning, and from where another one was cut. */
+interface Delivered {
+  readonly whole: number
+  readonly rest: number
 }
 
 /** A remote half of whose requests fail before their head, and three in ten of whose bodies are cut. */
@@ -15,6 +23,7 @@ export interface FlappingOrigin {
   readonly url: string
   /** How often each path was asked for. */
   readonly requests: ReadonlyMap<string, number>
+  readonly delivered: ReadonlyMap<string, Delivered>
   stop(): void
 }
 
@@ -30,8 +39,15 @@ export async function startFlappingOrigin(
   seed: number,
 ): Promise<FlappingOrigin> {
   const requests = new Map<string, number>()
+  const delivered = new Map<string, Delivered>()
   const fates = new Map<string, Choices>([...files.keys()].map((path, i) => [path, choices(seed + 7919 * i)]))
   let total = 0
+
+  const note = (path: string, status: number) => {
+    const { whole, rest } = delivered.get(path) ?? { whole: 0, rest: 0 }
+    if (status === 200) delivered.set(path, { whole: whole + 1, rest })
+    if (status === 206) delivered.set(path, { whole, rest: rest + 1 })
+  }
 
   const refuseForAMoment = async () => {
     server.close()
@@ -51,8 +67,15 @@ export async function startFlappingOrigin(
     if (fault === 'reset') return void request.socket.resetAndDestroy()
     if (fault === 'close') return void request.socket.destroy()
     const answer = answerOf(request.method ?? 'GET', request.headers, file, fault)
-    const framing = file.framing ? { framing: file.framing } : {}
-    await deliver(request, response, () => answer, { ...fault, ...cutOf(fate, answer.body.length), ...framing })
+    const cut = cutOf(fate, answer.body.length)
+    const work = () => {
+      // Who was reset may never have got a byte.
+      if (cut.reset === undefined && cut.cut !== 0 && !response.destroyed) note(path, answer.status)
+      return answer
+    }
+    const { framing, rate } = file
+    const manner = { ...(framing && { framing }), ...(rate !== undefined && { rate }) }
+    await deliver(request, response, work, { ...fault, ...cut, ...manner })
   }
 
   const server = createServer((request, response) => {
@@ -66,6 +89,7 @@ export async function startFlappingOrigin(
   return {
     url: `http://127.0.0.1:${port}`,
     requests,
+    delivered,
     stop() {
       stopped = true
       server.close()

@@ -61,6 +61,8 @@ export async function startRadosgw(): Promise<Radosgw> {
 
 export const radosgwPrograms = ['ceph-mon', 'ceph-mgr', 'ceph-osd', 'radosgw', 'ceph', 'curl'] as const
 
+export type RadosgwProgram = (typeof radosgwPrograms)[number]
+
 /** The first of so many ports in a row that are free now, outside the range of those given to clients. */
 async function freePorts(count: number): Promise<number> {
   for (;;) {

@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { find } from './servers.js'
 
-/** A real redis-server of our own, without persistence. */
+/** A real redis-server of our own, without persistence; `settings` go before its own. */
 export class RedisServer {
   #child: ChildProcess | undefined
 
@@ -15,6 +15,7 @@ export class RedisServer {
     private readonly program: string,
     private readonly home: string,
     readonly port: number,
+    private readonly settings: readonly string[] = [],
   ) {}
 
   get url(): string {
@@ -24,6 +25,7 @@ export class RedisServer {
   /** Starts, or starts again on the same port, empty; resolves when it answers. */
   async start(): Promise<void> {
     const args = [
+      ...this.settings,
       '--port',
       `${this.port}`,
       '--bind',
@@ -78,26 +80,51 @@ export class RedisServer {
     await rm(this.home, { recursive: true, force: true })
   }
 
-  /** The first line of the answer to a command without arguments. */
-  async command(name: string): Promise<string> {
-    const socket = connect(this.port, '127.0.0.1')
+  /** The first line of the answer to a command whose arguments need no quotes. */
+  async command(line: string): Promise<string> {
+    return (await this.answer(line)).split('\r\n')[0] ?? ''
+  }
+
+  /** The whole answer, as it came. */
+  async answer(line: string): Promise<string> {
+    const socket = connect(this.port, '127.0.0.1').setTimeout(2000, () => socket.destroy(new Error(`silent: ${line}`)))
     try {
-      socket.write(`${name}\r\n`)
-      const [answer] = (await once(socket, 'data')) as [Buffer]
-      return answer.toString().split('\r\n')[0] ?? ''
+      // The answer to a second command shows where that to the first ends.
+      socket.write(`${line}\r\nPING\r\n`)
+      let text = ''
+      for await (const chunk of socket) {
+        text += chunk
+        if (text.endsWith('+PONG\r\n')) break
+      }
+      return text
     } finally {
       socket.destroy()
     }
   }
+
+  /** Waits until the answer to a command says so. */
+  async until(line: string, wanted: RegExp): Promise<string> {
+    for (let attempt = 0; attempt < 400; attempt += 1) {
+      const answer = await this.answer(line).catch(() => '')
+      if (wanted.test(answer)) return answer
+      await sleep(25)
+    }
+    throw new Error(`${line}: no answer like ${wanted}`)
+  }
 }
 
 /** Starts a server on a free port. Ask `missing('redis-server')` before. */
-export async function startRedis(): Promise<RedisServer> {
+export async function startRedis(settings?: (home: string) => Promise<readonly string[]>): Promise<RedisServer> {
   const program = find('redis-server')
   if (!program) throw new Error('redis-server is missing')
   const home = await mkdtemp(join(tmpdir(), 'larder-redis-'))
-  const server = new RedisServer(program, home, await freePort())
-  await server.start()
+  const server = new RedisServer(program, home, await freePort(), await settings?.(home))
+  try {
+    await server.start()
+  } catch (error) {
+    await server.dispose()
+    throw error
+  }
   return server
 }
 
@@ -107,11 +134,18 @@ export async function someRedis(): Promise<{ readonly url: string; dispose(): Pr
   return url === undefined ? startRedis() : { url, dispose: async () => {} }
 }
 
+/** One that is free now, outside the range that is given to clients, who would take it before it is listened on. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const port = 11_000 + Math.floor(Math.random() * 6000)
+    const server = createServer().listen(port, '127.0.0.1')
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (!isFree) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }

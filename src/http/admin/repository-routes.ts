@@ -14,7 +14,7 @@ const list = createRoute({
 
 const stats = createRoute({
   ...{ method: 'get', path: '/stats', tags },
-  summary: 'Requests by outcome, hit rates and bytes since the start of the process',
+  summary: 'Requests by outcome, hit rates and bytes since the start, of all replicas that share a Redis',
   responses: answers('By repository.', statistics),
 })
 

@@ -170,7 +170,8 @@ export const taskList = z.object({ tasks: z.array(task).readonly() })
 
 export const statistics = z
   .object({
-    since: moment,
+    replicas: z.number().openapi({ description: 'How many counted: this one, and those that told it in time.' }),
+    since: moment.openapi({ description: 'When the first of them started.' }),
     repositories: z
       .array(
         z.object({

@@ -22,6 +22,7 @@ import { LarderError } from '../../errors.js'
  *   admin-token  the administrator's, where none is configured (O5): see config/tokens.ts
  *   records/   lmdb: see lmdb-record-store.ts
  *   blobs/     see disk-blob-store.ts
+ *   s3/        where the store is a bucket: copies of its blobs, and by bucket an index of it; can be made anew
  *   staging/   bodies coming in; emptied at every start
  */
 
@@ -32,6 +33,7 @@ export interface DataDirectory {
   readonly records: string
   readonly blobs: string
   readonly staging: string
+  readonly bucket: string
   /** Whether the path still names the directory that is locked: not once that was removed or replaced. */
   isOurs(): Promise<boolean>
   /** For tests and orderly ends; a dead process's lock is gone by itself. */
@@ -66,6 +68,7 @@ export async function openDataDirectory(path: string): Promise<DataDirectory> {
       records: join(directory, 'records'),
       blobs: join(directory, 'blobs'),
       staging: join(directory, 'staging'),
+      bucket: join(directory, 's3'),
       async isOurs() {
         const now = await stat(directory).catch(absent)
         return now !== undefined && now.dev === dev && now.ino === ino

@@ -1,10 +1,11 @@
 import fs from 'node:fs'
-import { mkdir, open, opendir, rename, rm } from 'node:fs/promises'
+import { mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Digest } from '../../caching/record.js'
 import { LarderError } from '../../errors.js'
 import type { BlobStore, OpenBody, Unusable } from '../blob-store.js'
 import { Descriptor } from '../descriptor.js'
+import { createHolds, createTurns, once } from '../holds.js'
 import type { WriteGate } from '../write-gate.js'
 
 /*
@@ -15,34 +16,36 @@ import type { WriteGate } from '../write-gate.js'
 
 const blobName = /^[0-9a-f]{64}$/
 
+export interface DiskBlobStore extends BlobStore {
+  /** What is known of a blob without reading it; `undefined` where it is gone, or can't be one. */
+  facts(digest: Digest): Promise<BlobFacts | undefined>
+}
+
+interface BlobFacts {
+  /** Bytes. */
+  readonly size: number
+  /** ms since the epoch; to the day, where the file system notes no more of what is read. */
+  readonly lastUse: number
+}
+
 /** Tells `disk` of what could not be written. */
-export async function openDiskBlobStore(directory: string, disk?: Pick<WriteGate, 'failed'>): Promise<BlobStore> {
+export async function openDiskBlobStore(directory: string, disk?: Pick<WriteGate, 'failed'>): Promise<DiskBlobStore> {
   const root = join(directory, 'sha256')
   await mkdir(root, { recursive: true })
   const pathOf = (digest: Digest) => {
     const hex = digest.slice('sha256:'.length)
     return join(root, hex.slice(0, 2), hex)
   }
-  const holds = new Map<Digest, number>()
-  const inTurn = turns()
-
-  const retain = (digest: Digest) => {
-    holds.set(digest, (holds.get(digest) ?? 0) + 1)
-  }
-
-  const release = (digest: Digest) => {
-    const left = (holds.get(digest) ?? 0) - 1
-    if (left > 0) holds.set(digest, left)
-    else holds.delete(digest)
-  }
+  const holds = createHolds()
+  const inTurn = createTurns<Digest>()
 
   return {
     async put(digest, file) {
-      retain(digest)
+      holds.retain(digest)
       try {
         await inTurn(digest, () => moveDurably(file, pathOf(digest)))
       } catch (error) {
-        release(digest)
+        holds.release(digest)
         disk?.failed(error)
         throw new LarderError('STORE_FAULT', 'cannot store a blob', { cause: error })
       }
@@ -53,11 +56,11 @@ export async function openDiskBlobStore(directory: string, disk?: Pick<WriteGate
         const blob = await openBlob(pathOf(digest), size)
         if (typeof blob === 'string') return false
         blob.close()
-        retain(digest)
+        holds.retain(digest)
         return true
       }),
 
-    release,
+    release: holds.release,
 
     open: (digest, size) => openBlob(pathOf(digest), size),
 
@@ -67,6 +70,11 @@ export async function openDiskBlobStore(directory: string, disk?: Pick<WriteGate
         await rm(pathOf(digest), { force: true, recursive: true })
         return true
       }),
+
+    async facts(digest) {
+      const stats = await stat(pathOf(digest)).catch(() => undefined)
+      return stats?.isFile() ? { size: stats.size, lastUse: Math.max(stats.atimeMs, stats.mtimeMs) } : undefined
+    },
 
     async *list() {
       for await (const shard of await opendir(root)) {
@@ -138,26 +146,4 @@ function openBlob(path: string, size: number): Promise<OpenBody | Unusable> {
       })
     })
   })
-}
-
-function once(action: () => void): () => void {
-  let done = false
-  return () => {
-    if (!done) action()
-    done = true
-  }
-}
-
-/** Runs the actions on one digest one after another, so that a removal can't meet a put half way (D7). */
-function turns() {
-  const last = new Map<Digest, Promise<unknown>>()
-  return async <T>(digest: Digest, action: () => Promise<T>): Promise<T> => {
-    const turn = (last.get(digest) ?? Promise.resolve()).then(action, action)
-    last.set(digest, turn)
-    try {
-      return await turn
-    } finally {
-      if (last.get(digest) === turn) last.delete(digest)
-    }
-  }
 }

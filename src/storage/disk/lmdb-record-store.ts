@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Database, open, type RangeOptions, type RootDatabase } from 'lmdb'
-import { storageKey, storagePrefix } from '../../caching/cache-key.js'
+import { storageKey, storagePrefixOf } from '../../caching/cache-key.js'
 import type { StoredRecord } from '../../caching/record.js'
 import { decodeRecord, encodeRecord } from '../../caching/record-encoding.js'
-import { selectionId } from '../../caching/selection.js'
+import { selectionHash } from '../../caching/selection.js'
 import { LarderError } from '../../errors.js'
 import type { PutResult, RecordStore, StandingOrder } from '../record-store.js'
 import type { WriteGate } from '../write-gate.js'
@@ -92,6 +91,15 @@ export function openLmdbRecordStore(directory: string, disk?: Pick<WriteGate, 'f
     })
   }
 
+  /** Tombstones among them. */
+  async function* under(prefix: string, after?: string): AsyncGenerator<StoredRecord> {
+    const start = storagePrefixOf(prefix)
+    const from = after === undefined ? { start } : { start: storageKey(after), exclusiveStart: true }
+    for await (const { record } of inTurns(inPages(records, { ...from, end: `${start}\uffff` }))) {
+      if (record?.key.startsWith(prefix)) yield record
+    }
+  }
+
   const prune = (epoch: number, limit: number): Promise<readonly string[]> =>
     durably(() => {
       const pruned = index.tombstones(epoch, limit)
@@ -108,11 +116,10 @@ export function openLmdbRecordStore(directory: string, disk?: Pick<WriteGate, 'f
     put,
     references: index.references,
     async *list(prefix, after) {
-      const start = storagePrefixOf(prefix)
-      const from = after === undefined ? { start } : { start: storageKey(after), exclusiveStart: true }
-      for await (const { record } of inTurns(inPages(records, { ...from, end: `${start}\uffff` }))) {
-        if (record && record.variants.length > 0 && record.key.startsWith(prefix)) yield record
-      }
+      for await (const record of under(prefix, after)) if (record.variants.length > 0) yield record
+    },
+    async *epochs(prefix) {
+      for await (const { epoch } of under(prefix)) yield epoch
     },
     async *undecodable() {
       for await (const { id, record } of inTurns(inPages(records, {}))) if (!record) yield id
@@ -132,6 +139,9 @@ export function openLmdbRecordStore(directory: string, disk?: Pick<WriteGate, 'f
     leastUsed: index.leastUsed,
     prune,
     orders: () => [...orders.getRange()].map(({ value }) => value),
+    // Nobody else writes here.
+    onOrder() {},
+    async look() {},
     saveOrder: (order) => durably(() => toldOnce(orders.put(orderId(order), order))),
     dropOrder: (order) => durably(() => toldOnce(orders.remove(orderId(order)))),
     close: () => root.close(),
@@ -161,21 +171,10 @@ async function* inTurns<T>(rows: Iterable<T>): AsyncGenerator<T> {
   }
 }
 
-const orderId = ({ kind, selection }: StandingOrder) => {
-  // A pattern may be longer than an lmdb key.
-  const hash = createHash('sha256').update(selectionId(selection)).digest('hex')
-  return `${kind}/${hash}`
-}
+const orderId = ({ kind, selection }: StandingOrder) => `${kind}/${selectionHash(selection)}`
 
 /** Of a key that has neither record nor tombstone. */
 const nothing: Omit<StoredRecord, 'key'> = { version: 0, epoch: 0, remote: '', variants: [] }
-
-/** What the storage keys of the records whose cache key starts with `prefix` start with. */
-function storagePrefixOf(prefix: string): string {
-  const slash = prefix.indexOf('/')
-  // Without a slash it may end within a repository's name.
-  return slash === -1 ? `v1/${prefix}` : storagePrefix(prefix.slice(0, slash), prefix.slice(slash + 1))
-}
 
 /** Why a commit failed. lmdb keeps that in a promise beside the error, which as a rule is settled by now, and may never be. */
 async function reasonOf(error: unknown): Promise<unknown> {

@@ -1,65 +1,53 @@
-import KeyvRedis, { createClient } from '@keyv/redis'
-import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleType } from 'cockatiel'
-import { Keyv } from 'keyv'
 import { storageKey } from '../../caching/cache-key.js'
 import type { Digest, StoredRecord } from '../../caching/record.js'
 import { decodeRecord, encodeRecord } from '../../caching/record-encoding.js'
 import type { Logger } from '../../log.js'
-import type { SharedCache } from '../shared-cache.js'
+import type { RedisPlace } from '../redis-place.js'
+import type { Lease, SharedCache } from '../shared-cache.js'
+import { createAsk } from './ask.js'
+import { createChannel } from './channel.js'
+import type { RedisCommands } from './commands.js'
+import { keep } from './keep.js'
+import type { CommandLink } from './link.js'
+import { linksTo } from './links.js'
 
 /*
  * larder:v1:record:<storage key>   {"value":"<the encoded record, base64>","expires":<ms>}   through keyv
- * larder:v1:body:<digest>          the bytes                                                 through the raw client
- * larder:v1:lease:<name>           its owner                                                 through the raw client
- * All expire by themselves: what is asked for is shared again.
+ * larder:v1:body:<digest>          the bytes
+ * larder:v1:lease:<name>           its holder
+ * larder:v1:note:<key>             the text
+ * larder:v1:told                   a channel: "<a replica's UUID, new at each start> <message>"
+ * All keys expire by themselves: what is asked for is shared again. Each call is for one key, so that in a cluster none
+ * needs to be in the slot of another.
  */
 const recordKey = (key: string) => `larder:v1:record:${storageKey(key)}`
 const bodyKey = (digest: Digest) => `larder:v1:body:${digest}`
 const leaseKey = (name: string) => `larder:v1:lease:${name}`
+const noteKey = (key: string) => `larder:v1:note:${key}`
 
 /** Each in one step: between a look and a change the lease might pass on to another. */
-const claimScript = `if redis.call('set', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
-if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('pexpire', KEYS[1], ARGV[2])`
-const yieldScript = `if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end`
+const leaseScript = `local holder = redis.call('get', KEYS[1]) or ARGV[1]
+if holder == ARGV[1] then redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
+return holder`
+const yieldScript = `if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('unlink', KEYS[1]) end`
 
 const timeToLive = 24 * 3600 * 1000
 
 /** Writes under way; beyond, sharing is skipped: it only saves work. */
 const maxPendingWrites = 64
 
-/** node-redis' number for "bulk string"; asks for Buffers instead of text. */
-const BULK_STRING = 36
-
 export interface KeyvSharedCacheOptions {
-  readonly url: string
+  readonly redis: RedisPlace
+  /** PEM certificates to trust in place of Node's own. */
+  readonly ca?: readonly string[] | undefined
   /** Milliseconds a call may cost (D1). */
   readonly deadline: number
   readonly log: Logger
 }
 
 /** Connects behind: until Redis answers, and whenever it doesn't, every call is an absence. */
-export function connectKeyvSharedCache({ url, deadline, log }: KeyvSharedCacheOptions): SharedCache {
+export function connectKeyvSharedCache({ redis, ca, deadline, log }: KeyvSharedCacheOptions): SharedCache {
   let closed = false
-  const client = createClient({
-    url,
-    disableOfflineQueue: true,
-    commandsQueueMaxLength: 1000,
-    pingInterval: 1000,
-    socket: {
-      connectTimeout: 2000,
-      socketTimeout: 3000,
-      reconnectStrategy: (attempts) => !closed && Math.min(100 * 2 ** attempts, 2000) * (0.75 + Math.random() / 2),
-    },
-  })
-  const records = new Keyv<string>({
-    store: new KeyvRedis(client, { throwOnErrors: true, throwOnConnectError: false }),
-    // The adapter would put the default one before each key.
-    namespace: '',
-    throwOnErrors: true,
-    emitErrors: false,
-  })
-  const binary = client.withTypeMapping({ [BULK_STRING]: Buffer })
   let reachable = true
   let pendingWrites = 0
 
@@ -69,93 +57,97 @@ export function connectKeyvSharedCache({ url, deadline, log }: KeyvSharedCacheOp
     if (now) log.info('redis answers again')
     else log.warn({ err: error }, 'redis does not answer; going on without it')
   }
-  client.on('ready', () => told(true))
-  client.on('error', (error) => told(false, error))
-  client.connect().catch((error) => told(false, error))
 
-  // A lost connection is seen at once, and an error reply or garbage costs nothing: only silence is worth not asking.
-  const breaker = circuitBreaker(handleType(DeadlineMissed), {
-    halfOpenAfter: 1000,
-    breaker: new ConsecutiveBreaker(3),
+  let connected = false
+  const { openCommands, openChannel } = linksTo(redis, ca)
+  const kept = keep<CommandLink>({
+    open: openCommands,
+    onUp() {
+      connected = true
+      told(true)
+    },
+    onDown(error) {
+      connected = false
+      told(false, error)
+    },
   })
-  breaker.onBreak(() => told(false, new Error(`redis missed its deadline of ${deadline} ms`)))
-  breaker.onReset(() => told(true))
+  const askInTime = createAsk({
+    deadline,
+    onSilent: () => told(false, new Error(`redis missed its deadline of ${deadline} ms`)),
+    // What is left of a cluster may answer while a node of it is lost.
+    onHeard: () => connected && told(true),
+    log,
+  })
 
-  /** Redis's answer within the deadline, or `undefined`. */
-  const ask = async <T>(command: () => Promise<T>): Promise<T | undefined> => {
-    if (closed || !client.isReady) return undefined
-    try {
-      return await breaker.execute(() => within(deadline, command()))
-    } catch (error) {
-      if (!(error instanceof BrokenCircuitError)) log.debug({ err: error }, 'redis call failed')
-      return undefined
-    }
+  const askLink = async <T>(command: (link: CommandLink) => Promise<T>): Promise<T | undefined> => {
+    const link = kept.current
+    return closed || !link?.isUsable ? undefined : askInTime(() => command(link))
   }
+  const ask = <T>(command: (redis: RedisCommands) => Promise<T>) => askLink(({ commands }) => command(commands))
 
-  const write = async (command: () => Promise<unknown>) => {
+  const write = async (command: (redis: RedisCommands) => Promise<unknown>) => {
     if (pendingWrites >= maxPendingWrites) return
     pendingWrites += 1
     await ask(command)
     pendingWrites -= 1
   }
 
+  const channel = createChannel({
+    open: openChannel,
+    publish: async (name, message) => void (await askLink((link) => link.publish(name, message))),
+    log,
+  })
+
   return {
     async record(key) {
-      const text = await ask(() => records.get(recordKey(key)))
+      const text = await ask(({ records }) => records.get(recordKey(key)))
       const record = typeof text === 'string' ? decodeRecord(Buffer.from(text, 'base64')) : undefined
       return record?.key === key ? record : undefined
     },
 
-    async body(digest) {
-      return ((await ask(() => binary.get(bodyKey(digest)))) as Buffer | null | undefined) ?? undefined
-    },
+    body: async (digest) => (await ask(({ get }) => get(bodyKey(digest)))) ?? undefined,
 
     async share(record, bodies) {
       const shareBodies = [...bodies].map(([digest, bytes]) =>
-        write(() => client.set(bodyKey(digest), Buffer.from(bytes), { PX: timeToLive })),
+        write(({ set }) => set(bodyKey(digest), Buffer.from(bytes), timeToLive)),
       )
       // A record counts only with its body at hand, so bodies go first.
       await Promise.all(shareBodies)
-      await write(() => records.set(recordKey(record.key), encode(record), timeToLive))
+      await write(({ records }) => records.set(recordKey(record.key), encode(record), timeToLive))
     },
 
     forget(key) {
-      void write(() => records.delete(recordKey(key)))
+      void write(({ records }) => records.delete(recordKey(key)))
     },
 
-    async claim(name, owner, milliseconds) {
-      const lease = { keys: [leaseKey(name)], arguments: [owner, String(milliseconds)] }
-      const answer = await ask(() => client.eval(claimScript, lease))
-      return answer === undefined ? undefined : answer === 1
+    async lease(name, holder, milliseconds): Promise<Lease | undefined> {
+      const holds = await ask((commands) => commands.eval(leaseScript, leaseKey(name), [holder, String(milliseconds)]))
+      if (typeof holds !== 'string') return undefined
+      return holds === holder ? { mine: true } : { mine: false, holder: holds }
     },
 
-    async yield(name, owner) {
-      await ask(() => client.eval(yieldScript, { keys: [leaseKey(name)], arguments: [owner] }))
+    async yield(name, holder) {
+      await ask((commands) => commands.eval(yieldScript, leaseKey(name), [holder]))
     },
+
+    note: (key, text, milliseconds) => write(({ set }) => set(noteKey(key), text, milliseconds)),
+
+    noted: async (key) => (await ask(({ get }) => get(noteKey(key))))?.toString(),
+
+    tell: channel.tell,
+    onTold: channel.onTold,
 
     get healthy() {
-      return !closed && client.isReady && reachable
+      return !closed && kept.current?.isUsable === true && reachable
     },
 
     async close() {
       if (closed) return
       closed = true
-      // A client destroyed while it connects would connect all the same, and never end.
-      if (client.isReady) client.destroy()
-      else client.once('ready', () => client.destroy())
+      channel.close()
+      kept.close()
     },
   }
 }
 
 const encode = (record: StoredRecord) => Buffer.from(encodeRecord(record)).toString('base64')
-
-class DeadlineMissed extends Error {
-  override readonly name = 'DeadlineMissed'
-}
-
-function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new DeadlineMissed(`no answer within ${milliseconds} ms`)), milliseconds)
-    work.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
-}

@@ -1,39 +1,17 @@
 import { createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from '@keyv/redis'
-import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { storageKey } from '../../../src/caching/cache-key.js'
 import { encodeRecord } from '../../../src/caching/record-encoding.js'
-import { connectKeyvSharedCache } from '../../../src/storage/keyv/keyv-shared-cache.js'
-import type { SharedCache } from '../../../src/storage/shared-cache.js'
-import { sharedCacheContract } from '../../contract/shared-cache.js'
+import { messageLimit, type SharedCache } from '../../../src/storage/shared-cache.js'
 import { type RedisServer, startRedis } from '../../support/redis.js'
 import { missing, title } from '../../support/servers.js'
 import { blobBody, digestOf, inlineBody, isEmpty, noise, record, response, settled } from '../fixtures.js'
+import { connect, connected, deadline, hearing, inTime, ready, timed, told } from './connected.js'
 
-const deadline = 100
 const nothing = new Map<never, never>()
 const known = record('raw/known', [response(inlineBody(Buffer.from('known')))])
-
-const quiet = pino({ level: 'silent' })
-
-/** A cache that keeps what it logs. */
-function connect(url: string, wait = deadline): { cache: SharedCache; lines: string[] } {
-  const lines: string[] = []
-  const log = pino({ level: 'info' }, { write: (line: string) => lines.push(line) })
-  const cache = connectKeyvSharedCache({ url, deadline: wait, log })
-  onTestFinished(() => cache.close())
-  return { cache, lines }
-}
-
-const ready = (cache: SharedCache) => settled(() => cache.healthy, Boolean)
-
-async function connected(url: string, wait = deadline) {
-  const made = connect(url, wait)
-  expect(await ready(made.cache)).toBe(true)
-  return made
-}
 
 /** Asks until it is answered; an absence while Redis is away costs no more than the deadline. */
 const learned = (cache: SharedCache, key: string) =>
@@ -41,12 +19,6 @@ const learned = (cache: SharedCache, key: string) =>
     () => cache.record(key),
     (found) => found !== undefined,
   )
-
-async function timed<T>(work: () => Promise<T>): Promise<{ answer: T; ms: number }> {
-  const start = performance.now()
-  const answer = await work()
-  return { answer, ms: performance.now() - start }
-}
 
 describe.skipIf(missing('redis-server').length > 0)(title('keyv shared cache on Redis', 'redis-server'), () => {
   let redis: RedisServer
@@ -67,40 +39,26 @@ describe.skipIf(missing('redis-server').length > 0)(title('keyv shared cache on 
     return client
   }
 
-  describe('as any shared cache', () => {
-    sharedCacheContract(async () => {
-      await redis.flush()
-      const client = createClient({ url: redis.url })
-      await client.connect()
-      return {
-        async connect() {
-          const cache = connectKeyvSharedCache({ url: redis.url, deadline: 1000, log: quiet })
-          await ready(cache)
-          return cache
-        },
-        flush: () => redis.flush(),
-        async leftovers() {
-          const others = (await client.clientList()).filter(
-            ({ user, cmd }) => user === 'default' && cmd !== 'client|list',
-          )
-          return others.map(({ id, cmd }) => `connection ${id} (${cmd})`)
-        },
-        dispose: async () => client.destroy(),
-      }
-    })
-  })
-
   it('D5: what is in Redis is laid out as documented, and expires', async () => {
-    const { cache } = await connected(redis.url, 1000)
+    const { cache } = await connected(redis.url, { wait: 1000 })
     const bytes = noise(20_000)
     const written = record('raw/a', [response(blobBody(bytes))])
     cache.share(written, new Map([[digestOf(bytes), bytes]]))
     await learned(cache, 'raw/a')
     const client = await raw()
-    const keys = [`larder:v1:body:${digestOf(bytes)}`, `larder:v1:record:${storageKey('raw/a')}`]
-    expect((await client.keys('*')).sort()).toEqual(keys)
-    for (const key of keys) expect(await client.pTTL(key)).toBeGreaterThan(23 * 3600 * 1000)
-    const { value } = JSON.parse((await client.get(keys[1] ?? '')) ?? '')
+    await cache.lease('fill raw/{a}', 'replica 1 http://10.0.0.1:8080', 30_000)
+    await cache.note('negative raw/a', '404', 60_000)
+    const expected = [
+      [`larder:v1:body:${digestOf(bytes)}`, 23 * 3600 * 1000],
+      ['larder:v1:lease:fill raw/{a}', 29_000],
+      ['larder:v1:note:negative raw/a', 59_000],
+      [`larder:v1:record:${storageKey('raw/a')}`, 23 * 3600 * 1000],
+    ] as const
+    expect((await client.keys('*')).sort()).toEqual(expected.map(([key]) => key))
+    for (const [key, least] of expected) expect(await client.pTTL(key)).toBeGreaterThan(least)
+    expect(await client.get('larder:v1:lease:fill raw/{a}')).toBe('replica 1 http://10.0.0.1:8080')
+    expect(await client.get('larder:v1:note:negative raw/a')).toBe('404')
+    const { value } = JSON.parse((await client.get(`larder:v1:record:${storageKey('raw/a')}`)) ?? '')
     expect(Buffer.from(value, 'base64')).toEqual(Buffer.from(encodeRecord(written)))
   })
 
@@ -121,18 +79,18 @@ describe.skipIf(missing('redis-server').length > 0)(title('keyv shared cache on 
       ['a record of another key', `{"value":"${other}"}`],
       ['a record of a later format', `{"value":"${future}"}`],
     ])('%s', async (_, text) => {
-      const { cache, lines } = await connected(redis.url, 1000)
+      const { cache, lines } = await connected(redis.url, { wait: 1000 })
       const client = await raw()
       await client.set(key, text)
       for (let attempt = 0; attempt < 5; attempt += 1) expect(await cache.record('raw/a')).toBeUndefined()
       cache.share(known, nothing)
       expect(await learned(cache, known.key)).toEqual(known)
       expect(cache.healthy).toBe(true)
-      expect(lines).toEqual([])
+      expect(told(lines)).toEqual([])
     })
 
     it('a key of another type', async () => {
-      const { cache, lines } = await connected(redis.url, 1000)
+      const { cache, lines } = await connected(redis.url, { wait: 1000 })
       const client = await raw()
       await client.lPush(key, 'x')
       await client.lPush(`larder:v1:body:${digestOf(noise(0))}`, 'x')
@@ -142,7 +100,7 @@ describe.skipIf(missing('redis-server').length > 0)(title('keyv shared cache on 
       }
       cache.share(known, nothing)
       expect(await learned(cache, known.key)).toEqual(known)
-      expect(lines).toEqual([])
+      expect(told(lines)).toEqual([])
     })
   })
 
@@ -164,10 +122,7 @@ describe.skipIf(missing('redis-server').length > 0)(title('keyv shared cache on 
       await settled(() => cache.healthy, Boolean)
       cache.share(known, nothing)
       expect(await learned(cache, known.key)).toEqual(known)
-      expect(lines.map((line) => JSON.parse(line).msg)).toEqual([
-        'redis does not answer; going on without it',
-        'redis answers again',
-      ])
+      expect(told(lines)).toEqual(['redis does not answer; going on without it', 'redis answers again'])
     })
 
     it('stopped: each call ends about its deadline, then at once; it recovers', async () => {
@@ -222,6 +177,92 @@ describe.skipIf(missing('redis-server').length > 0)(title('keyv shared cache on 
     })
   })
 
+  describe('the channel', () => {
+    const gap = { kind: 'gap' }
+
+    it.each([
+      ['killed', () => redis.stop(), () => redis.start()],
+      ['stopped', () => redis.pause(), () => redis.resume()],
+    ])(
+      'Redis %s: tells nothing, at the cost of the deadline, and of a gap when it is back',
+      async (_, strike, mend) => {
+        const [one, two] = [await connected(redis.url), await connected(redis.url)]
+        const events = await hearing(two.cache)
+        await one.cache.tell('before')
+        await settled(
+          () => events,
+          ({ length }) => length === 2,
+        )
+        onTestFinished(async () => void (await mended()))
+        let mending: Promise<void> | undefined
+        const mended = () => (mending ??= Promise.resolve(mend()))
+        await strike()
+        const telling = await timed(() => one.cache.tell('meanwhile'))
+        expect(telling.ms).toBeLessThan(deadline * 4)
+        const message = 'redis does not bring the messages of the other replicas'
+        await inTime(
+          () => told(two.lines),
+          (lines) => lines.includes(message),
+        )
+        await mended()
+        await inTime(
+          () => events,
+          ({ length }) => length === 3,
+        )
+        await ready(one.cache)
+        await one.cache.tell('after')
+        await settled(
+          () => events,
+          ({ length }) => length === 4,
+        )
+        expect(events).toEqual([gap, { kind: 'message', text: 'before' }, gap, { kind: 'message', text: 'after' }])
+        expect(told(two.lines)).toContain('redis brings the messages of the other replicas again')
+      },
+    )
+
+    it('garbage on it is not heard', async () => {
+      const { cache, lines } = await connected(redis.url)
+      const events = await hearing(cache)
+      const client = await raw()
+      const sender = 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6'
+      for (const text of ['', 'text', sender, `${sender}-text`, `${sender} ${'x'.repeat(messageLimit + 1)}`]) {
+        await client.publish('larder:v1:told', text)
+      }
+      await client.publish('larder:v1:told', `${sender} text`)
+      await settled(
+        () => events,
+        ({ length }) => length > 1,
+      )
+      expect(events).toEqual([gap, { kind: 'message', text: 'text' }])
+      expect(told(lines)).toEqual([])
+    })
+
+    it('what a listener throws, and a message that is too long, are logged', async () => {
+      const [one, two] = [await connected(redis.url), await connected(redis.url)]
+      two.cache.onTold(({ kind }) => {
+        if (kind === 'message') throw new Error('of the listener')
+      })
+      await hearing(two.cache)
+      await one.cache.tell('x'.repeat(messageLimit + 1))
+      await one.cache.tell('message')
+      expect(told(one.lines)).toEqual(['too long a message to the other replicas'])
+      const lines = await settled(
+        () => told(two.lines),
+        ({ length }) => length > 0,
+      )
+      expect(lines).toEqual(['cannot take what another replica told'])
+    })
+
+    it('has a connection only where somebody listens', async () => {
+      const client = await raw()
+      const { cache } = await connected(redis.url)
+      expect(await client.clientList()).toHaveLength(2)
+      await hearing(cache)
+      await hearing(cache)
+      expect(await client.clientList()).toHaveLength(3)
+    })
+  })
+
   describe('close', () => {
     it('before the connection stands leaves none', async () => {
       const client = await raw()
@@ -229,7 +270,7 @@ describe.skipIf(missing('redis-server').length > 0)(title('keyv shared cache on 
       await cache.close()
       await sleep(100)
       expect(await client.clientList()).toHaveLength(1)
-      expect(lines).toEqual([])
+      expect(told(lines)).toEqual([])
     })
 
     it('where nothing ever answered', async () => {
@@ -242,7 +283,7 @@ describe.skipIf(missing('redis-server').length > 0)(title('keyv shared cache on 
     })
 
     it('with calls under way: they are absences', async () => {
-      const { cache } = await connected(redis.url, 2000)
+      const { cache } = await connected(redis.url, { wait: 2000 })
       redis.pause()
       onTestFinished(() => redis.resume())
       const calls = [cache.record('raw/a'), cache.body(digestOf(noise(1)))]

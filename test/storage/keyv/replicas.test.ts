@@ -1,4 +1,3 @@
-import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { connectKeyvSharedCache } from '../../../src/storage/keyv/keyv-shared-cache.js'
 import { sharedBodyLimit } from '../../../src/storage/shared-cache.js'
@@ -6,8 +5,7 @@ import { type RedisServer, startRedis } from '../../support/redis.js'
 import { missing, title } from '../../support/servers.js'
 import { type ArtifactStage, bytesOf, publish, setArtifactStage } from '../artifact-stage.js'
 import { expectBytes, noise, settled } from '../fixtures.js'
-
-const deadline = 100
+import { deadline, placeOf, quiet } from './connected.js'
 
 /** Longer than a copy in memory is trusted (D1). */
 const trusted = 2001
@@ -25,7 +23,7 @@ describe.skipIf(missing('redis-server').length > 0)(title('D1: replicas on one R
 
   /** A store with data of its own, connected. */
   const setReplica = async (): Promise<ArtifactStage> => {
-    const shared = connectKeyvSharedCache({ url: redis.url, deadline, log: pino({ level: 'silent' }) })
+    const shared = connectKeyvSharedCache({ redis: placeOf(redis.url), deadline, log: quiet })
     expect(await settled(() => shared.healthy, Boolean)).toBe(true)
     return setArtifactStage({ shared })
   }

@@ -1,0 +1,57 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FillHead } from '../proxy/fill.js'
+import { type BufferPool, ClientGone, pump, write } from './pump.js'
+import type { Reset } from './reset.js'
+
+export interface PeersRouteDeps {
+  readonly underWay: (id: string) => Promise<FillHead> | undefined
+  /** Whether what a peer shows lets it follow that fill. */
+  readonly isPass: (id: string, shown: string) => boolean
+  readonly pool: BufferPool
+  readonly reset: Reset
+}
+
+/** Answers on the raw response. */
+export type PeersRoute = (request: IncomingMessage, response: ServerResponse) => void
+
+export const fillsRoute = '/internal/v1/fills/:id'
+
+const written = /^\/internal\/v1\/fills\/([0-9a-f]{64})$/
+
+/**
+ * `GET /internal/v1/fills/<id>`: what a fill that is under way here comes to, for a replica that asks for the same. The head
+ * of the answer goes out at once, and says no more than that there is one; then a line of JSON as soon as the remote has
+ * answered; behind it, where a body is to be stored, its bytes as they come in. A reset says that there will be no more.
+ */
+export function createPeersRoute({ underWay, isPass, pool, reset }: PeersRouteDeps): PeersRoute {
+  const follow = async (response: ServerResponse, head: Promise<FillHead>): Promise<void> => {
+    const answer = await head.catch(() => undefined)
+    if (answer?.kind !== 'growing') return void response.end(`${JSON.stringify(told(answer))}\n`)
+    const { growing } = answer
+    const body = growing.follow(undefined)
+    response.once('close', () => body.close())
+    try {
+      const { selecting } = growing.head
+      await write(response, `${JSON.stringify({ kind: 'growing', ...growing.answer, selecting })}\n`)
+      await pump({ response, body, range: { start: 0, end: undefined }, pool, begin() {}, sent() {} })
+      response.end()
+    } catch (error) {
+      if (!(error instanceof ClientGone)) reset(response.socket)
+    } finally {
+      body.close()
+    }
+  }
+
+  return (request, response) => {
+    const [, id = ''] = written.exec(request.url ?? '') ?? []
+    const [, shown = ''] = /^Larder-Peer ([0-9a-f]{64})$/.exec(request.headers.authorization ?? '') ?? []
+    const head = isPass(id, shown) ? underWay(id) : undefined
+    if (!head) return void response.writeHead(404, ['Content-Length', '0']).end()
+    response.writeHead(200, ['Content-Type', 'application/octet-stream', 'Cache-Control', 'no-store'])
+    response.flushHeaders()
+    void follow(response, head)
+  }
+}
+
+const told = (answer: FillHead | undefined) =>
+  answer?.kind === 'refused' ? { kind: 'refused', status: answer.status, headers: answer.headers } : { kind: 'over' }

@@ -1,0 +1,90 @@
+import { type ClientRequest, type IncomingMessage, request as plainly } from 'node:http'
+import { request as securely } from 'node:https'
+import { LarderError } from '../errors.js'
+import type { Logger } from '../log.js'
+import type { PeerAnswer, Peers } from '../proxy/peers.js'
+import { splitAnswer } from './answer.js'
+import { passFor } from './passes.js'
+
+export interface HttpPeersOptions {
+  readonly secret: () => string
+  /** PEM; instead of the public roots. */
+  readonly ca?: readonly string[]
+  /** Milliseconds within which a peer says whether it has the fill. */
+  readonly patience: number
+  /** Milliseconds without a byte after which a peer that had one is given up. */
+  readonly stall: number
+  readonly log: Logger
+}
+
+/** Follows fills of peers over `/internal/v1/fills/<id>`. */
+export function createHttpPeers({ secret, ca, patience, stall, log }: HttpPeersOptions): Peers {
+  const ask = (url: string, id: string): ClientRequest => {
+    const target = new URL(`internal/v1/fills/${id}`, url.endsWith('/') ? url : `${url}/`)
+    const headers = { Authorization: `Larder-Peer ${passFor(secret(), id)}` }
+    // A connection for each: what follows a fill is worth one, and a peer that hangs holds nobody else up.
+    const options = { headers, agent: false, ...(ca && { ca: [...ca] }) }
+    return target.protocol === 'https:' ? securely(target, options) : plainly(target, options)
+  }
+
+  return {
+    async follow(url, id, signal) {
+      signal.throwIfAborted()
+      try {
+        const response = await answered(ask(url, id), patience, signal)
+        if (response.statusCode === 200) return await answerIn(response, stall)
+        response.destroy()
+        return response.statusCode === 404 ? { kind: 'over' } : undefined
+      } catch (error) {
+        signal.throwIfAborted()
+        log.debug({ err: error, peer: url }, 'cannot follow a peer')
+        return undefined
+      }
+    },
+  }
+}
+
+/** The head of the answer, within `patience` ms. */
+function answered(request: ClientRequest, patience: number, signal: AbortSignal): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const leave = () => request.destroy(signal.reason)
+    const timer = setTimeout(() => request.destroy(new Error(`no answer within ${patience} ms`)), patience)
+    signal.addEventListener('abort', leave, { once: true })
+    request.once('close', () => signal.removeEventListener('abort', leave))
+    request.on('error', reject)
+    request.once('response', (response) => {
+      clearTimeout(timer)
+      resolve(response)
+    })
+    request.once('close', () => clearTimeout(timer))
+    request.end()
+  })
+}
+
+async function answerIn(response: IncomingMessage, stall: number): Promise<PeerAnswer | undefined> {
+  const answer = await splitAnswer(unstalled(response, stall))
+  if (!answer) response.destroy()
+  if (answer?.kind !== 'growing') return answer
+  return {
+    ...answer,
+    response: { ...answer.response, body: brokenOff(answer.response.body), discard: () => response.destroy() },
+  }
+}
+
+/** A stopped process keeps its connections, and sends nothing. Only while a byte is waited for: who reads may be slow. */
+async function* unstalled(response: IncomingMessage, stall: number): AsyncGenerator<Uint8Array> {
+  const chunks: AsyncIterator<Uint8Array> = response[Symbol.asyncIterator]()
+  const next = async () => {
+    const timer = setTimeout(() => response.destroy(new Error(`no byte for ${stall} ms`)), stall)
+    return chunks.next().finally(() => clearTimeout(timer))
+  }
+  for (let part = await next(); !part.done; part = await next()) yield part.value
+}
+
+async function* brokenOff(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body
+  } catch (error) {
+    throw new LarderError('UPSTREAM_CUT', 'a peer broke off', { cause: error })
+  }
+}

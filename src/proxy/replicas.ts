@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto'
+import type { Logger } from '../log.js'
+import type { Metrics } from '../metrics.js'
+import type { SharedCache } from '../storage/shared-cache.js'
+import type { FillHead } from './fill.js'
+import type { PeerAnswer, Peers } from './peers.js'
+
+/**
+ * One fill in flight per key across replicas (C6), by a lease that names whom to follow. It only saves work: what is stored
+ * is fenced by its record alone (D6), and without an answer in time each replica fetches for itself.
+ */
+export interface Replicas {
+  /** `flight` stands for the same fill on all replicas; `head`: what it comes to here, for those who follow. */
+  claim(flight: string, head: () => Promise<FillHead>, signal: AbortSignal): Promise<Claim>
+  /** A fill that is under way here, by the id that peers know. */
+  underWay(id: string): Promise<FillHead> | undefined
+}
+
+type Claim =
+  /** Nobody can tell whether another one has it under way. */
+  | { readonly kind: 'alone' }
+  /** Others follow this one, until `end`. */
+  | Ours
+  | PeerAnswer
+
+export interface Ours {
+  readonly kind: 'ours'
+  /** The remote has no such thing: nobody else needs to ask for so many seconds. */
+  absent(status: number, seconds: number): void
+  end(): void
+}
+
+export interface ReplicasOptions {
+  readonly shared: SharedCache
+  readonly peers: Peers
+  /** This replica's, for its peers; `undefined` where they can't reach it. */
+  readonly self: Holder
+  readonly metrics: Metrics
+  readonly log: Logger
+}
+
+/** Who has a lease. */
+interface Holder {
+  /** Another one for each start of a process. */
+  readonly id: string
+  /** Where its peers reach it. */
+  readonly url: string | undefined
+}
+
+/** Milliseconds a lease outlives the replica that has it, and between two renewals. */
+const leaseFor = 10_000
+const renewedEvery = 3_000
+
+export function createReplicas({ shared, peers, self, metrics, log }: ReplicasOptions): Replicas {
+  const offered = new Map<string, () => Promise<FillHead>>()
+  const me = JSON.stringify(self)
+
+  const ours = (id: string, head: () => Promise<FillHead>): Claim => {
+    const name = nameOf(id)
+    offered.set(id, head)
+    const renewal = setInterval(() => void shared.lease(name, me, leaseFor), renewedEvery).unref()
+    return {
+      kind: 'ours',
+      absent(status, seconds) {
+        if (seconds > 0) void shared.note(absenceOf(id), String(status), seconds * 1000)
+      },
+      end() {
+        clearInterval(renewal)
+        if (offered.get(id) === head) offered.delete(id)
+        void shared.yield(name, me)
+      },
+    }
+  }
+
+  return {
+    async claim(flight, head, signal) {
+      const id = createHash('sha256').update(flight).digest('hex')
+      const [lease, absence] = await Promise.all([shared.lease(nameOf(id), me, leaseFor), shared.noted(absenceOf(id))])
+      if (absence !== undefined && /^4\d\d$/.test(absence)) {
+        if (lease?.mine) void shared.yield(nameOf(id), me)
+        return { kind: 'refused', status: Number(absence), headers: [] }
+      }
+      if (lease?.mine) return ours(id, head)
+      const holder = lease && holderOf(lease.holder)
+      const answer = holder?.url === undefined ? undefined : await peers.follow(holder.url, id, signal)
+      metrics.peerFills.inc({ result: answer?.kind ?? 'alone' })
+      if (holder?.url !== undefined && !answer)
+        log.warn({ peer: holder.url }, 'a peer does not answer; fetching without it')
+      return answer ?? alone
+    },
+    underWay: (id) => offered.get(id)?.(),
+  }
+}
+
+const nameOf = (id: string) => `fill:${id}`
+const absenceOf = (id: string) => `absent:${id}`
+
+const alone: Claim = { kind: 'alone' }
+
+/** Where there is one replica only. */
+export const noReplicas: Replicas = { claim: async () => alone, underWay: () => undefined }
+
+function holderOf(text: string): Partial<Holder> | undefined {
+  try {
+    const { url } = JSON.parse(text) as { url?: unknown }
+    return typeof url === 'string' ? { url } : {}
+  } catch {
+    return undefined
+  }
+}
