@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { derivedKey, originalKey, withoutQueryValues } from '../caching/cache-key.js'
 import type { StoredResponse } from '../caching/record.js'
 import { rewriteRule } from '../caching/rewrite-rules.js'
-import { LarderError } from '../errors.js'
+import { isLarderError, LarderError } from '../errors.js'
 import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { ArtifactStore } from '../storage/artifact-store.js'
@@ -10,7 +10,7 @@ import { type ArtifactRequest, Ask } from './ask.js'
 import { release } from './bodies.js'
 import { createCollapse } from './collapse.js'
 import { described, outcomeFields, tagOf } from './derived.js'
-import { derivedSource, originalOf } from './derived-source.js'
+import { derivedSource } from './derived-source.js'
 import { type Growing, isSuccess, take } from './receive.js'
 import { type Artifact, type ArtifactBody, growingArtifact, type Resolution, type Resolve } from './resolution.js'
 import type { RewriteOutcome, RewritePlan, Rewriter } from './rewriter.js'
@@ -61,8 +61,20 @@ export function createDerivations(deps: DeriveDeps): Derivations {
   store.onPurge((means) => flights.detach((flight) => means(keyOfFlight(flight))))
 
   const derive = async (subject: Subject): Promise<Artifact> => {
-    const { request, key, original, tag } = subject
+    const { original } = subject
     if (givenUp.has(flightOf(subject))) return original
+    try {
+      return await fromStore(subject)
+    } catch (error) {
+      // What can't be looked up is no miss, and nothing is stored over it; its client is served all the same (K7).
+      if (isLarderError(error) && error.code === 'STORE_FAULT') return alone(subject)
+      release(original.body)
+      throw error
+    }
+  }
+
+  const fromStore = async (subject: Subject): Promise<Artifact> => {
+    const { request, key, original, tag } = subject
     const record = await store.lookup(key)
     const stored = record !== undefined && record.remote === original.digest ? record.variants[0] : undefined
     if (request.method === 'HEAD') return { ...original, ...described(original, tag, stored) }
@@ -83,22 +95,33 @@ export function createDerivations(deps: DeriveDeps): Derivations {
 
   /** By the derivation that is under way, or one begun now; of what may not be stored one for this client alone. */
   const make = (subject: Subject, epoch: number): Artifact => {
-    const { original, tag, plan } = subject
+    const { original, tag } = subject
+    if (original.body.kind === 'passing') return alone(subject)
     const head = described(original, tag, undefined)
-    if (original.body.kind === 'passing') {
-      const { discard } = original.body
-      const { chunks } = plan.rewrite(originalOf(original))
-      return { ...original, ...head, body: { kind: 'passing', chunks, discard } }
-    }
     const { flight, collapsed } = flights.join(flightOf(subject), () => begin(subject, epoch))
     if (collapsed) release(original.body)
     return { ...growingArtifact(flight.growing, 'GET'), ...head, status: original.status, age: original.age }
   }
 
+  /** Past the store. */
+  const alone = (subject: Subject): Artifact => {
+    const { original, tag } = subject
+    const head = { ...original, ...described(original, tag, undefined) }
+    if (original.body.kind === 'none') return head
+    const { body: chunks, discard } = sourceOf(subject).of(original).response
+    const end = () => {
+      discard()
+      release(original.body)
+    }
+    return { ...head, body: { kind: 'passing', chunks, discard: end } }
+  }
+
+  const sourceOf = ({ request, plan }: Subject) => derivedSource({ resolve, request, plan, signal: stopping.signal })
+
   const begin = (subject: Subject, epoch: number): Derivation => {
-    const { request, key, plan } = subject
+    const { request, key } = subject
     const { signal } = stopping
-    const source = derivedSource({ resolve, request, plan, signal })
+    const source = sourceOf(subject)
     const { response, digest, outcome } = source.of(subject.original)
     const { growing, done } = take(
       // What a pin or a list says is said, and counted, of the original.

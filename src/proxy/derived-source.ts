@@ -57,7 +57,7 @@ export function derivedSource({ resolve, request, plan, signal }: DerivedSourceO
 }
 
 /** An artifact as the rewriter reads it; its body is to be closed. */
-export function originalOf({ headers, size, body }: Artifact): Original {
+function originalOf({ headers, size, body }: Artifact): Original {
   if (body.kind === 'passing') return { headers, body: inOrder(body.chunks), whole: async () => undefined }
   return {
     ...{ headers, body: opened(body, undefined) },
