@@ -46,7 +46,7 @@ async function stage(settings: Settings = {}, secrets: readonly [string, string]
 
 const followed = ({ metric }: InProcess, result: string) => metric('larder_peer_fills_total', { result })
 
-describe.skipIf(missing('redis-server').length > 0)(title('C6 across replicas', 'redis-server'), () => {
+describe.skipIf(missing('redis-server').length > 0)(title('P1, C6: across replicas', 'redis-server'), () => {
   it('one download for both: who asks the other one gets byte 0 at once, then follows', async () => {
     const { origin, replicas } = await stage()
     const [first, second] = replicas
