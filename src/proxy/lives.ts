@@ -4,10 +4,12 @@ import type { StoredResponse } from '../caching/record.js'
 import type { CachingPolicy } from '../caching/repository.js'
 import type { Ask } from './ask.js'
 
+export type LifeOf = (stored: StoredResponse, ask: Ask) => Freshness
+
 /** Works a stored response's freshness out once, as long as the policy is the same. */
-export function rememberingFreshness() {
+export function rememberingFreshness(): LifeOf {
   const known = new WeakMap<StoredResponse, { readonly policy: CachingPolicy; readonly life: Freshness }>()
-  return (stored: StoredResponse, { target, repository: { caching: policy } }: Ask): Freshness => {
+  return (stored, { target, repository: { caching: policy } }) => {
     const memo = known.get(stored)
     if (memo?.policy === policy) return memo.life
     const life = freshness(stored, pathOf(target), policy)

@@ -1,13 +1,8 @@
-import { pathOf } from '../caching/cache-key.js'
 import type { CacheOutcome } from '../caching/cache-status.js'
-import { contradictsPin } from '../caching/checksum-rules.js'
-import { type Decision, decide, mayServeStale, requestFacts } from '../caching/decide.js'
 import { currentAge, timeToLive } from '../caching/freshness.js'
 import type { StoredRecord, StoredResponse } from '../caching/record.js'
-import { isRemoteOf, type Repository } from '../caching/repository.js'
+import type { Repository } from '../caching/repository.js'
 import { isRouted } from '../caching/routing.js'
-import { canValidate } from '../caching/validation.js'
-import { selectVariant } from '../caching/vary.js'
 import { isLarderError, LarderError } from '../errors.js'
 import type { OpenBody } from '../storage/blob-store.js'
 import type { Bulletin } from '../storage/bulletin.js'
@@ -19,6 +14,7 @@ import type { Foresight } from './foresight.js'
 import * as foresight from './foresight.js'
 import { createGroups } from './group.js'
 import { damaged, foreseeUpload, isRefusal, unreadable, uploadedAt } from './hosted.js'
+import { judge } from './judge.js'
 import { rememberingFreshness } from './lives.js'
 import { createObtain, type Obtain, type ObtainDeps } from './obtain.js'
 import type { Obtained, Wanted } from './obtained.js'
@@ -61,31 +57,10 @@ export function createProxy(deps: ProxyDeps): Proxy {
   const obtain = createObtain({ ...deps, checksums, availability })
   const lifeOf = rememberingFreshness()
 
-  const judge = (ask: Ask, record: StoredRecord | undefined): Judgement => {
-    const { caching } = ask.repository
-    const found = record && pick(ask, record)
-    const stored = found && !isWrong(ask, found) ? found : undefined
-    const life = stored && lifeOf(stored, ask)
-    const facts = requestFacts(ask.request.headers, caching)
-    const decision = ask.request.validated
-      ? validation
-      : decide(life && { freshness: life }, !found && Boolean(record?.variants.length), facts, ask.now)
-    const current = record !== undefined && isRemoteOf(ask.repository, record.remote)
-    const wanted = (): Wanted => ({
-      why: decision.action === 'reuse' ? 'stale' : decision.why,
-      stored,
-      validate: stored && current && canValidate(stored) ? stored : undefined,
-      spare: life && mayServeStale(life, caching, ask.now) ? stored : undefined,
-      varied: record?.variants[0] ? Object.keys(record.variants[0].selecting) : [],
-    })
-    const reused = decision.action === 'reuse' && current && stored ? stored : undefined
-    return { decision, reused, onlyIfCached: facts.directives?.onlyIfCached === true, wanted }
-  }
-
   const choose = (ask: Ask, record: StoredRecord | undefined): Resolution | Promise<Resolution> => {
     if (record && !ask.request.warming) store.use(ask.key, ask.now)
     if (isHosted(ask)) return serveUpload(ask, record)
-    const { decision, reused, onlyIfCached, wanted } = judge(ask, record)
+    const { decision, reused, onlyIfCached, wanted } = judge(ask, record, lifeOf)
     if (decision.action === 'reuse' && reused) {
       if (decision.revalidate) obtain.revalidate(ask, wanted())
       return serve(ask, reused, decision.ttl > 0 ? hit : stale)
@@ -101,7 +76,7 @@ export function createProxy(deps: ProxyDeps): Proxy {
   const foresee = async (ask: Ask): Promise<Foresight> => {
     if (!isRouted(ask.repository.routing, ask.target)) return foresight.notRouted
     if (isHosted(ask)) return foreseeUpload(store, ask)
-    const { decision, reused, wanted } = judge(ask, await store.lookup(ask.key))
+    const { decision, reused, wanted } = judge(ask, await store.lookup(ask.key), lifeOf)
     const ttlOf = (stored: StoredResponse) => timeToLive(lifeOf(stored, ask), ask.now)
     if (decision.action === 'reuse' && reused) {
       // Where its body turns out damaged, that is what a request would find.
@@ -214,32 +189,6 @@ export function createProxy(deps: ProxyDeps): Proxy {
 
 const isHosted = ({ repository }: Ask) => repository.type === 'hosted'
 
-/** How a request may be answered by what is stored. */
-interface Judgement {
-  readonly decision: Decision
-  /** What answers by itself. */
-  readonly reused: StoredResponse | undefined
-  readonly onlyIfCached: boolean
-  wanted(): Wanted
-}
-
-/** A copy that a pin of today forbids is none (U4). */
-const isWrong = ({ target, repository: { integrity } }: Ask, { body }: StoredResponse): boolean =>
-  integrity.checksums.length > 0 && contradictsPin(pathOf(target), integrity, body.digest)
-
-/** The variant that answers the request; the common case of a single one without `Vary` needs no look at its fields. */
-function pick(ask: Ask, { variants }: StoredRecord): StoredResponse | undefined {
-  const [only] = variants
-  if (variants.length === 1 && only && isEmpty(only.selecting)) return only
-  return selectVariant(variants, ask.forwarded)
-}
-
-function isEmpty(fields: object): boolean {
-  for (const _ in fields) return false
-  return true
-}
-
-const validation: Decision = { action: 'validate', why: 'request' }
 const hit: CacheOutcome = { outcome: 'hit' }
 const stale: CacheOutcome = { outcome: 'stale' }
 /** Written out field by field: one shape for all of them keeps the hit path fast. */
