@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest'
 
 const src = fileURLToPath(new URL('../src/', import.meta.url))
 
-const leaves = ['errors.ts', 'log.ts', 'metrics.ts']
+const leaves = ['deadline.ts', 'errors.ts', 'log.ts', 'metrics.ts']
 
 const storagePorts = [
   'storage/write-gate.ts',
@@ -24,12 +24,13 @@ const drivers = ['storage/disk/', 'storage/keyv/', 'storage/s3/', 'peers/', 'ups
 const rules: readonly { readonly room: string; readonly may: readonly string[] }[] = [
   { room: 'warming/', may: ['caching/', 'errors.ts'] },
   { room: 'archive/', may: ['caching/', 'errors.ts'] },
+  { room: 'deadline.ts', may: [] },
   { room: 'errors.ts', may: [] },
   { room: 'log.ts', may: [] },
   { room: 'metrics.ts', may: [] },
   { room: 'caching/', may: ['errors.ts'] },
   { room: 'upstream/upstream.ts', may: ['caching/'] },
-  { room: 'upstream/', may: ['caching/', 'errors.ts'] },
+  { room: 'upstream/', may: ['caching/', 'deadline.ts', 'errors.ts'] },
   { room: 'proxy/rewriter.ts', may: ['caching/', 'storage/blob-store.ts'] },
   { room: 'proxy/peers.ts', may: ['proxy/source.ts', 'caching/'] },
   { room: 'peers/', may: ['proxy/peers.ts', 'caching/', ...leaves] },

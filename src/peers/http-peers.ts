@@ -1,5 +1,6 @@
 import { type ClientRequest, type IncomingMessage, request as plainly } from 'node:http'
 import { request as securely } from 'node:https'
+import { deadline } from '../deadline.js'
 import { LarderError } from '../errors.js'
 import type { Logger } from '../log.js'
 import type { PeerAnswer, Peers } from '../proxy/peers.js'
@@ -48,15 +49,15 @@ export function createHttpPeers({ secret, ca, patience, stall, log }: HttpPeersO
 function answered(request: ClientRequest, patience: number, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const leave = () => request.destroy(signal.reason)
-    const timer = setTimeout(() => request.destroy(new Error(`no answer within ${patience} ms`)), patience)
+    const met = deadline(patience, () => request.destroy(new Error(`no answer within ${patience} ms`)))
     signal.addEventListener('abort', leave, { once: true })
     request.once('close', () => signal.removeEventListener('abort', leave))
     request.on('error', reject)
     request.once('response', (response) => {
-      clearTimeout(timer)
+      met()
       resolve(response)
     })
-    request.once('close', () => clearTimeout(timer))
+    request.once('close', met)
     request.end()
   })
 }
@@ -75,8 +76,7 @@ async function answerIn(response: IncomingMessage, stall: number): Promise<PeerA
 async function* unstalled(response: IncomingMessage, stall: number): AsyncGenerator<Uint8Array> {
   const chunks: AsyncIterator<Uint8Array> = response[Symbol.asyncIterator]()
   const next = async () => {
-    const timer = setTimeout(() => response.destroy(new Error(`no byte for ${stall} ms`)), stall)
-    return chunks.next().finally(() => clearTimeout(timer))
+    return chunks.next().finally(deadline(stall, () => response.destroy(new Error(`no byte for ${stall} ms`))))
   }
   for (let part = await next(); !part.done; part = await next()) yield part.value
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { field, fieldLines, type RawHeaders } from '../caching/headers.js'
+import { deadline } from '../deadline.js'
 import { cutBody, invalidAnswer, isUnparsable, timedOut } from './faults.js'
 import type { UpstreamResponse } from './upstream.js'
 
@@ -131,9 +132,9 @@ function watchStream(stream: Readable): StreamChanges {
   return {
     next: (timeout) =>
       new Promise((resolve) => {
-        const timer = setTimeout(resolve, timeout, false)
+        const met = deadline(timeout, () => resolve(false))
         wake = () => {
-          clearTimeout(timer)
+          met()
           wake = undefined
           resolve(true)
         }

@@ -2,6 +2,7 @@ import type { ClientRequest } from 'node:http'
 import { isIP, type Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { UpstreamPolicy } from '../caching/repository.js'
+import { deadline } from '../deadline.js'
 
 export type Phase = 'the name look-up' | 'the connection' | 'the TLS handshake' | 'the response'
 
@@ -14,16 +15,16 @@ export function watchPhases(
   timeout: UpstreamPolicy['timeout'],
   expired: (phase: Phase) => void,
 ): void {
-  let timer: NodeJS.Timeout | undefined
+  let met = () => {}
   let ended = false
   const enter = (phase: Phase) => {
     if (ended) return
-    clearTimeout(timer)
-    timer = setTimeout(expired, phase === 'the response' ? timeout.headers : timeout.connect, phase)
+    met()
+    met = deadline(phase === 'the response' ? timeout.headers : timeout.connect, () => expired(phase))
   }
   const end = () => {
     ended = true
-    clearTimeout(timer)
+    met()
   }
   enter('the connection')
   request.once('socket', (socket) => followSocket(socket, isIP(request.host) !== 0, enter))

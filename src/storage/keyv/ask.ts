@@ -1,6 +1,6 @@
 import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleType } from 'cockatiel'
+import { DeadlineMissed, within } from '../../deadline.js'
 import type { Logger } from '../../log.js'
-import { DeadlineMissed, within } from './deadline.js'
 
 /** What a command brings within the deadline, or `undefined`. */
 export type Ask = <T>(command: () => Promise<T>) => Promise<T | undefined>

@@ -1,6 +1,6 @@
 import { createClient } from '@keyv/redis'
+import { within } from '../../deadline.js'
 import type { RedisLogin, RedisNode } from '../redis-place.js'
-import { within } from './deadline.js'
 
 export type RedisClient = ReturnType<typeof createClient>
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { deadline as startDeadline } from '../../deadline.js'
 import { LarderError } from '../../errors.js'
 import { answerOf, isTrouble } from './answers.js'
 
@@ -45,10 +46,6 @@ export function createAsk(gate: Gate, standard: Limits): Ask {
 
 async function within<T>(deadline: number, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const ending = new AbortController()
-  const timer = setTimeout(() => ending.abort(), deadline)
-  try {
-    return await attempt(ending.signal)
-  } finally {
-    clearTimeout(timer)
-  }
+  const met = startDeadline(deadline, () => ending.abort())
+  return attempt(ending.signal).finally(met)
 }

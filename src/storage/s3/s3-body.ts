@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { deadline } from '../../deadline.js'
 import { LarderError } from '../../errors.js'
 import type { OpenBody } from '../blob-store.js'
 import type { Bucket } from './bucket.js'
@@ -81,14 +82,10 @@ function openWindow(stream: Readable, start: number, end: number): Window {
   stream.on('error', () => {})
 
   const more = async (): Promise<Buffer> => {
-    const timer = setTimeout(() => stream.destroy(new Error('no byte came for too long')), longestStall)
-    try {
-      const { done, value } = await chunks.next()
-      if (done) throw new Error('the answer was cut')
-      return value
-    } finally {
-      clearTimeout(timer)
-    }
+    const met = deadline(longestStall, () => stream.destroy(new Error('no byte came for too long')))
+    const { done, value } = await chunks.next().finally(met)
+    if (done) throw new Error('the answer was cut')
+    return value
   }
 
   return {
