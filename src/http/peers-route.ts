@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FillHead } from '../proxy/fill.js'
+import type { UnderWay } from '../proxy/replicas.js'
 import { type BufferPool, ClientGone, pump, write } from './pump.js'
 import type { Reset } from './reset.js'
 
 export interface PeersRouteDeps {
-  readonly underWay: (id: string) => Promise<FillHead> | undefined
+  readonly underWay: (id: string) => UnderWay | undefined
   /** Whether what a peer shows lets it follow that fill. */
   readonly isPass: (id: string, shown: string) => boolean
   readonly pool: BufferPool
@@ -45,13 +46,18 @@ export function createPeersRoute({ underWay, isPass, pool, reset }: PeersRouteDe
   return (request, response) => {
     const [, id = ''] = written.exec(request.url ?? '') ?? []
     const [, shown = ''] = /^Larder-Peer ([0-9a-f]{64})$/.exec(request.headers.authorization ?? '') ?? []
-    const head = isPass(id, shown) ? underWay(id) : undefined
-    if (!head) return void response.writeHead(404, ['Content-Length', '0']).end()
+    // Without a pass nothing is told, not even whether there is such a fill.
+    if (!isPass(id, shown)) return void response.writeHead(401, [...nothing, 'WWW-Authenticate', 'Larder-Peer']).end()
+    const fill = underWay(id)
+    if (!fill) return void response.writeHead(404, nothing).end()
+    if (request.headers['larder-unhurried'] === undefined) fill.hurry()
     response.writeHead(200, ['Content-Type', 'application/octet-stream', 'Cache-Control', 'no-store'])
     response.flushHeaders()
-    void follow(response, head)
+    void follow(response, fill.head())
   }
 }
+
+const nothing = ['Content-Length', '0']
 
 const told = (answer: FillHead | undefined) =>
   answer?.kind === 'refused' ? { kind: 'refused', status: answer.status, headers: answer.headers } : { kind: 'over' }

@@ -18,24 +18,30 @@ export interface HttpPeersOptions {
   readonly log: Logger
 }
 
+/** What a follower says that is in no hurry. */
+const unhurried = { 'Larder-Unhurried': 'true' }
+
 /** Follows fills of peers over `/internal/v1/fills/<id>`. */
 export function createHttpPeers({ secret, ca, patience, stall, log }: HttpPeersOptions): Peers {
-  const ask = (url: string, id: string): ClientRequest => {
+  const ask = (url: string, id: string, isHurried: boolean): ClientRequest => {
     const target = new URL(`internal/v1/fills/${id}`, url.endsWith('/') ? url : `${url}/`)
-    const headers = { Authorization: `Larder-Peer ${passFor(secret(), id)}` }
+    const headers = { Authorization: `Larder-Peer ${passFor(secret(), id)}`, ...(!isHurried && unhurried) }
     // A connection for each: what follows a fill is worth one, and a peer that hangs holds nobody else up.
     const options = { headers, agent: false, ...(ca && { ca: [...ca] }) }
     return target.protocol === 'https:' ? securely(target, options) : plainly(target, options)
   }
 
   return {
-    async follow(url, id, signal) {
+    async follow(url, id, { isHurried }, signal) {
       signal.throwIfAborted()
       try {
-        const response = await answered(ask(url, id), patience, signal)
+        const response = await answered(ask(url, id, isHurried), patience, signal)
         if (response.statusCode === 200) return await answerIn(response, stall)
         response.destroy()
-        return response.statusCode === 404 ? { kind: 'over' } : undefined
+        if (response.statusCode === 404) return { kind: 'over' }
+        if (response.statusCode === 401)
+          log.warn({ peer: url }, 'a peer does not take our secret: theirs is another one')
+        return undefined
       } catch (error) {
         signal.throwIfAborted()
         log.debug({ err: error, peer: url }, 'cannot follow a peer')

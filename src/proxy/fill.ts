@@ -17,7 +17,7 @@ import { faultOf } from './fault.js'
 import { isChosen } from './joining.js'
 import { hurriable, type Pace } from './pace.js'
 import { type Growing, isSuccess, take, tellUnstored } from './receive.js'
-import type { Ours, Replicas } from './replicas.js'
+import type { Ours, Replicas, UnderWay } from './replicas.js'
 import type { RemoteSource, SourceRequest, SourceResponse } from './source.js'
 
 /** One exchange with a body source for one key: fetch or validate, check, publish the blob, then its record. */
@@ -77,8 +77,15 @@ export function startFill(deps: FillDeps, job: FillJob): Fill {
   const done = new Promise<void>((resolve) => {
     settle = resolve
   })
-  const { pace, hurry } = hurriable(job.pace, job.signal)
-  const head: Promise<FillHead> = begin(deps, { ...job, pace }, () => head).then(
+  const paced = hurriable(job.pace, job.signal)
+  const here: UnderWay = {
+    head: () => head,
+    get isHurried() {
+      return paced.isHurried
+    },
+    hurry: paced.hurry,
+  }
+  const head: Promise<FillHead> = begin(deps, { ...job, pace: paced.pace }, here).then(
     ({ head, rest }) => {
       rest.finally(settle)
       return head
@@ -89,7 +96,7 @@ export function startFill(deps: FillDeps, job: FillJob): Fill {
     },
   )
   head.catch(() => {})
-  return { head, done, hurry }
+  return { head, done, hurry: paced.hurry }
 }
 
 interface Begun {
@@ -106,11 +113,11 @@ interface Progress {
 const nothing = Promise.resolve()
 
 /** Unless another replica has the same fill under way, the source is asked. */
-async function begin(deps: FillDeps, job: FillJob, head: () => Promise<FillHead>, again = false): Promise<Begun> {
+async function begin(deps: FillDeps, job: FillJob, here: UnderWay, again = false): Promise<Begun> {
   const { stored, epoch } = await look(deps, job)
   if (stored) return { head: { kind: 'stored', stored }, rest: nothing }
   // A fill that began before a purge is another one (K5).
-  const claim = await deps.replicas.claim(`${job.flight}\n${epoch}`, head, job.signal)
+  const claim = await deps.replicas.claim(`${job.flight}\n${epoch}`, here, job.signal)
   switch (claim.kind) {
     case 'alone':
       return fetched(deps, job, epoch)
@@ -129,7 +136,7 @@ async function begin(deps: FillDeps, job: FillJob, head: () => Promise<FillHead>
       return letGo(claim, job, fetchedUnlessStored(deps, job))
     case 'over':
       // It left what it brought, or word that there is nothing, or its place to us.
-      return again ? fetchedUnlessStored(deps, job) : begin(deps, job, head, true)
+      return again ? fetchedUnlessStored(deps, job) : begin(deps, job, here, true)
   }
 }
 

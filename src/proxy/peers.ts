@@ -8,7 +8,12 @@ export interface Peers {
    * What a fill that a peer has under way comes to, as soon as the peer knows. `undefined` where it does not answer at once,
    * or not as a peer does. Throws the signal's reason when that is aborted.
    */
-  follow(url: string, id: string, signal: AbortSignal): Promise<PeerAnswer | undefined>
+  follow(url: string, id: string, follower: Follower, signal: AbortSignal): Promise<PeerAnswer | undefined>
+}
+
+interface Follower {
+  /** Not so where it is a warm-up with a pace; else the peer goes at full speed from now on. */
+  readonly isHurried: boolean
 }
 
 export type PeerAnswer =

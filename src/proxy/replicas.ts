@@ -10,10 +10,18 @@ import type { PeerAnswer, Peers } from './peers.js'
  * is fenced by its record alone (D6), and without an answer in time each replica fetches for itself.
  */
 export interface Replicas {
-  /** `flight` stands for the same fill on all replicas; `head`: what it comes to here, for those who follow. */
-  claim(flight: string, head: () => Promise<FillHead>, signal: AbortSignal): Promise<Claim>
+  /** `flight` stands for the same fill on all replicas; `here`: this one's, for those who follow. */
+  claim(flight: string, here: UnderWay, signal: AbortSignal): Promise<Claim>
   /** A fill that is under way here, by the id that peers know. */
-  underWay(id: string): Promise<FillHead> | undefined
+  underWay(id: string): UnderWay | undefined
+}
+
+export interface UnderWay {
+  /** What it comes to. */
+  head(): Promise<FillHead>
+  /** Whether it goes at full speed, as it does for any client; a warm-up may have a pace. */
+  readonly isHurried: boolean
+  hurry(): void
 }
 
 type Claim =
@@ -52,12 +60,12 @@ const leaseFor = 10_000
 const renewedEvery = 3_000
 
 export function createReplicas({ shared, peers, self, metrics, log }: ReplicasOptions): Replicas {
-  const offered = new Map<string, () => Promise<FillHead>>()
+  const offered = new Map<string, UnderWay>()
   const me = JSON.stringify(self)
 
-  const ours = (id: string, head: () => Promise<FillHead>): Claim => {
+  const ours = (id: string, here: UnderWay): Claim => {
     const name = nameOf(id)
-    offered.set(id, head)
+    offered.set(id, here)
     const renewal = setInterval(() => void shared.lease(name, me, leaseFor), renewedEvery).unref()
     return {
       kind: 'ours',
@@ -66,29 +74,29 @@ export function createReplicas({ shared, peers, self, metrics, log }: ReplicasOp
       },
       end() {
         clearInterval(renewal)
-        if (offered.get(id) === head) offered.delete(id)
+        if (offered.get(id) === here) offered.delete(id)
         void shared.yield(name, me)
       },
     }
   }
 
   return {
-    async claim(flight, head, signal) {
+    async claim(flight, here, signal) {
       const id = createHash('sha256').update(flight).digest('hex')
       const [lease, absence] = await Promise.all([shared.lease(nameOf(id), me, leaseFor), shared.noted(absenceOf(id))])
       if (absence !== undefined && /^4\d\d$/.test(absence)) {
         if (lease?.mine) void shared.yield(nameOf(id), me)
         return { kind: 'refused', status: Number(absence), headers: [] }
       }
-      if (lease?.mine) return ours(id, head)
+      if (lease?.mine) return ours(id, here)
       const holder = lease && holderOf(lease.holder)
-      const answer = holder?.url === undefined ? undefined : await peers.follow(holder.url, id, signal)
+      const answer = holder?.url === undefined ? undefined : await peers.follow(holder.url, id, here, signal)
       metrics.peerFills.inc({ result: answer?.kind ?? 'alone' })
       if (holder?.url !== undefined && !answer)
         log.warn({ peer: holder.url }, 'a peer does not answer; fetching without it')
       return answer ?? alone
     },
-    underWay: (id) => offered.get(id)?.(),
+    underWay: (id) => offered.get(id),
   }
 }
 

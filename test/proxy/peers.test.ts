@@ -199,7 +199,18 @@ describe.skipIf(missing('redis-server').length > 0)(title('P1, C6: across replic
     expect((await second.get('/a')).body.equals(body)).toBe(true)
     gate.letGo()
     await one.finished
-    expect([origin.count('/a'), await followed(second, 'over')]).toEqual([2, 2])
+    expect([origin.count('/a'), await followed(second, 'alone')]).toEqual([2, 1])
+  })
+
+  it('a client does not wait at the pace of a warm-up that another one has under way', async () => {
+    const { origin, replicas } = await stage()
+    const [first, second] = replicas
+    const body = origin.put('/a', noise(1_000_000))
+    await administer(first, 'POST', '/warm', { items: ['raw/a'], rate: 1024 })
+    await until(async () => origin.count('/a') === 1, 'it is asked for')
+    // At the warm-up's pace it would take a quarter of an hour.
+    expect((await second.get('/a')).body.equals(body)).toBe(true)
+    expect([origin.count('/a'), await followed(second, 'growing')]).toEqual([1, 1])
   })
 
   it('without Redis each fetches for itself', async () => {
