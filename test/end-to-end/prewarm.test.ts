@@ -27,15 +27,17 @@ async function command(argv: readonly string[], env: Readonly<Record<string, str
 }
 
 const names = Array.from({ length: 180 }, (_, i) => `/f${i + 1}.bin`)
+const slowNames = Array.from({ length: 19 }, (_, i) => `/s${i + 1}.bin`)
 
 /** 180 artifacts of one remote, 19 of a slow one, and one that is missing. */
 async function stage() {
   const [origin, slow] = [await someOrigin(), await someOrigin()]
   for (const name of names) origin.put(name, noise(20_000))
-  for (let i = 1; i <= 19; i += 1) slow.put(`/s${i}.bin`, noise(20_000))
-  for (let i = 1; i <= 19; i += 1) slow.plan(`/s${i}.bin`, { delayHeaders: 300 })
+  for (const name of slowNames) slow.put(name, noise(20_000))
+  for (const name of slowNames) slow.plan(name, { delayHeaders: 300 })
+  const patient = { remote: slow.url, timeout: { headers: '2m' } }
   const port = await freePort()
-  const larder = await serve({ raw: { remote: origin.url }, slow: { remote: slow.url } }, { LARDER_PORT: String(port) })
+  const larder = await serve({ raw: { remote: origin.url }, slow: patient }, { LARDER_PORT: String(port) })
   const env = { LARDER_SERVER: `http://127.0.0.1:${port}`, LARDER_DATA: larder.data }
   const argv = ['prewarm', 'raw/f{1..180}.bin', 'slow/s{1..19}.bin', 'raw/missing.bin']
   return { origin, slow, larder, env, argv }
@@ -68,10 +70,14 @@ describe('larder prewarm of 200 artifacts, one missing, one remote slow', () => 
 
   it('the slow remote does not keep the others waiting', async () => {
     const { slow, env, argv } = await stage()
+    slow.heal()
+    for (const name of slowNames) slow.hold(name, -1)
     const { said, ended } = await command(argv, env)
     await until(() => linesOf(said.out, ' raw/f') === 180, 'all of the quick one are ready')
-    expect(slow.requests.length).toBeLessThan(19)
+    expect(linesOf(said.out, ' slow/s')).toBe(0)
+    slow.heal()
     expect(await ended).toBe(1)
+    expect(linesOf(said.out, ' slow/s')).toBe(19)
   })
 
   it('the command killed: the server goes on by itself', async () => {

@@ -6,6 +6,8 @@ import { missing, title } from '../support/servers.js'
 import { configuration, noise, type Stage, setStage, settled, until } from '../support/stage.js'
 
 const paths = ['/small.bin', '/middle.bin', '/big.bin'] as const
+/** Milliseconds that an answer takes which waits for Redis, and no other, however busy the machine. */
+const hang = 5_000
 const sizes = { '/small.bin': 1000, '/middle.bin': 200_000, '/big.bin': 3_000_000 }
 
 describe.skipIf(missing('redis-server').length > 0)(title('D1: Redis goes', 'redis-server'), () => {
@@ -52,7 +54,7 @@ describe.skipIf(missing('redis-server').length > 0)(title('D1: Redis goes', 'red
     await until(async () => (await redis.size()) > 0, 'something is shared')
     await happen()
     await stage.origin.stop()
-    for (let round = 0; round < 3; round += 1) expect(await askAll(stage, bodies)).toBeLessThan(1000)
+    for (let round = 0; round < 3; round += 1) expect(await askAll(stage, bodies)).toBeLessThan(hang)
     expect(stage.origin.requests).toHaveLength(paths.length)
   })
 
@@ -64,8 +66,8 @@ describe.skipIf(missing('redis-server').length > 0)(title('D1: Redis goes', 'red
     await happen()
     gate.letGo()
     expect((await client.finished).body.equals(bodies.get('/big.bin') ?? Buffer.alloc(0))).toBe(true)
-    expect(await askAll(stage, bodies)).toBeLessThan(1000)
-    expect(await askAll(stage, bodies)).toBeLessThan(1000)
+    expect(await askAll(stage, bodies)).toBeLessThan(hang)
+    expect(await askAll(stage, bodies)).toBeLessThan(hang)
     expect(stage.origin.requests).toHaveLength(paths.length)
   })
 
@@ -80,7 +82,7 @@ describe.skipIf(missing('redis-server').length > 0)(title('D1: Redis goes', 'red
     await stage.origin.stop()
     await stage.larder.restart()
     expect((await get(`${stage.larder.url}/readyz`)).status).toBe(200)
-    expect(await askAll(stage, bodies)).toBeLessThan(1000)
+    expect(await askAll(stage, bodies)).toBeLessThan(hang)
     expect(stage.origin.requests).toHaveLength(paths.length)
   })
 

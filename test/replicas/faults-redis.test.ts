@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { inTime } from '../storage/keyv/connected.js'
+import { settled } from '../storage/fixtures.js'
 import { administer } from '../support/admin.js'
 import type { InProcess } from '../support/in-process.js'
 import type { RedisServer } from '../support/redis.js'
@@ -132,7 +132,7 @@ describe.skipIf(missing(...programs).length > 0)(title('P2: Redis in trouble', .
       const [, second, third] = three
       await strike(set)
       const late = await all([third, second], '/a')
-      const named = await inTime(set.master, (now) => now !== master)
+      const named = await settled(set.master, (now) => now !== master)
       expect(named).not.toBe(master)
       const later = await all([third, second], '/a')
       gate.letGo()

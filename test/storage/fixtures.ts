@@ -57,10 +57,9 @@ export function openUnder(directory: string): string[] {
 
 /** Waits for what happens behind (a close, a removal) and has no event; resolves with the last value either way. */
 export async function settled<T>(look: () => T | Promise<T>, holds: (value: T) => boolean): Promise<T> {
-  for (let attempt = 0; attempt < 200; attempt += 1) {
+  for (const end = performance.now() + 30_000; performance.now() < end; await sleep(5)) {
     const value = await look()
     if (holds(value)) return value
-    await sleep(5)
   }
   return look()
 }

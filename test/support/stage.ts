@@ -66,9 +66,8 @@ export const noise = (size: number): Buffer => randomBytes(size)
 
 /** Waits for what another process does; for things that have no event to wait for. */
 export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (let attempt = 0; attempt < 500; attempt += 1) {
+  for (const end = performance.now() + 30_000; performance.now() < end; await sleep(10)) {
     if (await holds()) return
-    await sleep(10)
   }
   throw new Error(`waited in vain until ${what}`)
 }

@@ -7,7 +7,8 @@ import { type Identity, makeIdentity } from '../../config/certificates.js'
 import { freePort, type RedisServer, startRedis } from '../../support/redis.js'
 import { addUser, masterName } from '../../support/redis-sets.js'
 import { missing, title } from '../../support/servers.js'
-import { connected, hearing, inTime, refused, told } from './connected.js'
+import { settled } from '../fixtures.js'
+import { connected, hearing, refused, told } from './connected.js'
 
 describe.skipIf(missing('redis-server').length > 0)(title('users of Redis', 'redis-server'), () => {
   let redis: RedisServer
@@ -41,7 +42,7 @@ describe.skipIf(missing('redis-server').length > 0)(title('users of Redis', 'red
   it('a user who may not hear the channel has all the rest, and it is told once', async () => {
     const { cache, lines } = await connected(`redis://deaf:secret-deaf@${hosts}`)
     cache.onTold(() => expect.unreachable())
-    const what = await inTime(
+    const what = await settled(
       () => told(lines),
       ({ length }) => length > 0,
     )

@@ -5,7 +5,8 @@ import type { SharedCache, ToldEvent } from '../../../src/storage/shared-cache.j
 import type { RedisServer } from '../../support/redis.js'
 import { addUser, masterName, type RedisSet, startCluster, startSentinelSet } from '../../support/redis-sets.js'
 import { missing, title } from '../../support/servers.js'
-import { type Connected, connected, deadline, hearing, inTime, refused, timed, told } from './connected.js'
+import { settled } from '../fixtures.js'
+import { type Connected, connected, hang, hearing, refused, timed, told } from './connected.js'
 
 const gap: ToldEvent = { kind: 'gap' }
 const message = (text: string): ToldEvent => ({ kind: 'message', text })
@@ -25,7 +26,7 @@ const answered = (cache: SharedCache) =>
 
 /** Asks until everything is answered again. */
 async function allAnswered(cache: SharedCache): Promise<void> {
-  const answers = await inTime(
+  const answers = await settled(
     () => answered(cache),
     (each) => each.every(Boolean),
   )
@@ -36,7 +37,7 @@ async function allAnswered(cache: SharedCache): Promise<void> {
 async function slowest(cache: SharedCache, isOver: () => Promise<boolean>): Promise<number> {
   let most = 0
   let asked = 0
-  const over = await inTime(async () => {
+  const over = await settled(async () => {
     asked += 1
     most = Math.max(most, (await timed(() => cache.noted(names[asked % names.length] ?? ''))).ms)
     return isOver()
@@ -47,7 +48,7 @@ async function slowest(cache: SharedCache, isOver: () => Promise<boolean>): Prom
 
 /** What `from` tells is heard again, after a gap. */
 async function heardAgain(from: SharedCache, events: readonly ToldEvent[]): Promise<void> {
-  await inTime(
+  await settled(
     async () => {
       await from.tell('after')
       return events
@@ -86,10 +87,10 @@ describe.skipIf(missing('redis-server').length > 0)(title('D1: a Redis under Sen
     await strike(master)
     onTestFinished(() => master.resume())
     const most = await slowest(one.cache, async () => (await set.master()) === replica && one.cache.healthy)
-    expect(most).toBeLessThan(deadline * 4)
+    expect(most).toBeLessThan(hang)
     await allAnswered(one.cache)
     // It asked nothing meanwhile, and may learn only now that the old one is silent.
-    const lease = await inTime(
+    const lease = await settled(
       () => two.cache.lease('name-1', 'two', 1000),
       (answer) => answer !== undefined,
     )
@@ -114,7 +115,7 @@ describe.skipIf(missing('redis-server').length > 0)(title('D1: a Redis under Sen
     onTestFinished(() => set.sentinel.resume())
     await allAnswered(one.cache)
     await one.cache.tell('as before')
-    await inTime(
+    await settled(
       () => events,
       ({ length }) => length > 1,
     )
@@ -189,7 +190,7 @@ describe.skipIf(missing('redis-server').length > 0)(title('D1: a Redis cluster',
     onTestFinished(() => first.resume())
     const [, , , replica] = set.nodes as [RedisServer, RedisServer, RedisServer, RedisServer]
     const takenOver = async () => (await replica.answer('INFO replication')).includes('role:master') && cache.healthy
-    expect(await slowest(cache, takenOver)).toBeLessThan(deadline * 4)
+    expect(await slowest(cache, takenOver)).toBeLessThan(hang)
     await allAnswered(cache)
     await heardAgain(cache, events)
     // Between them it may have answered for a while: the other masters do.
