@@ -41,7 +41,7 @@ export const replicas = {
       const place = join(stage.directory, name)
       mkdirSync(place)
       const port = await freePort()
-      const own = { LARDER_PORT: `${port}`, LARDER_PEER_URL: `http://127.0.0.1:${port}` }
+      const own = { LARDER_PEER_PORT: `${port}`, LARDER_PEER_URL: `http://127.0.0.1:${port}` }
       return stage.startLarder(origin.url, { place, name, env: { ...shared, ...own } })
     }
 

@@ -114,12 +114,10 @@ export async function startLarder(
   }
 
   const pool = createBufferPool()
-  const peers =
-    settings.peer &&
-    createPeersRoute({
-      ...{ underWay: replicas.underWay, pool, reset: servers.reset },
-      isPass: (id, shown) => isPass(credentials.peerSecrets(), id, shown),
-    })
+  const peers = createPeersRoute({
+    ...{ underWay: replicas.underWay, pool, reset: servers.reset },
+    isPass: (id, shown) => isPass(credentials.peerSecrets(), id, shown),
+  })
   const attempts = createAttempts()
   const artifacts = createArtifacts({
     proxy,
@@ -147,7 +145,7 @@ export async function startLarder(
     foresee: proxy.foresee,
   })
   const admin = { administration, tokens: credentials.current, attempts, unhurried: servers.unhurried, log, version }
-  const app = createApp({ artifacts, peers, metrics, health, measure, log, admin })
+  const app = createApp({ artifacts, metrics, health, measure, log, admin })
   const { configFile, readTokensFile, writeTokensFile, adminTokenFile, peer, tls } = settings
   const tokenFiles = [readTokensFile, writeTokensFile, adminTokenFile, peer?.secretFile]
   const watched = [configFile, ...tokenFiles, tls?.cert, tls?.key].filter((file) => file !== undefined)
@@ -158,7 +156,7 @@ export async function startLarder(
       (error) => log.error({ err: error, file }, 'cannot watch a file for changes; send SIGHUP after a change'),
     ),
   )
-  const urls = await servers.listen(app, artifacts)
+  const urls = await servers.listen({ app, artifacts, peers })
   schedule.set(config.current.schedule)
   config.loaded()
   const cleanUp = () =>

@@ -21,7 +21,7 @@ const redis = parsed(
   parseRedisUrl,
 )
 
-const peerUrl = parsed('an http or https URL without credentials and query, such as http://10.0.0.5:8080', (text) => {
+const peerUrl = parsed('an http or https URL without credentials and query, such as http://10.0.0.5:8081', (text) => {
   if (!isUrl(text, ['http:', 'https:'])) return undefined
   const { username, password, search, hash } = new URL(text)
   return username + password + search + hash === '' ? text : undefined
@@ -87,7 +87,7 @@ export const environment = z.object({
   LARDER_CA_FILE: certificates
     .optional()
     .describe(
-      'PEM file with certificate authorities to trust beside the public ones when talking to remotes and Redis.',
+      'PEM file with certificate authorities to trust beside the public ones when talking to remotes, Redis, the bucket and peers.',
     ),
   LARDER_READ_TOKENS_FILE: file
     .optional()
@@ -123,8 +123,11 @@ export const environment = z.object({
   LARDER_PEER_URL: peerUrl
     .optional()
     .describe(
-      'Where the other replicas reach this one, such as `http://10.0.0.5:8080`: they follow its downloads instead of beginning their own. Needs Redis, and `LARDER_PEER_SECRET_FILE`.',
+      'Where the other replicas reach this one, such as `http://10.0.0.5:8081`: they follow its downloads instead of beginning their own. Needs Redis, and `LARDER_PEER_SECRET_FILE`; with `https`, `LARDER_TLS_CERT`.',
     ),
+  LARDER_PEER_PORT: whole(1, 65_535)
+    .prefault('8081')
+    .describe('Port that `LARDER_PEER_URL` leads to, for replicas alone: opened where that is set.'),
   LARDER_PEER_SECRET_FILE: file
     .optional()
     .describe(

@@ -23,7 +23,7 @@ export interface Settings {
   readonly redis: RedisPlace | undefined
   readonly redisDeadline: number
   /** How the replicas reach this one, and know it is they; `undefined` where each fetches for itself. */
-  readonly peer: { readonly url: string; readonly secretFile: string } | undefined
+  readonly peer: PeerSettings | undefined
   /** The bucket that holds the store; `undefined` where the data directory does. */
   readonly s3: S3Settings | undefined
   /** `stdout`, `off` or the path of a file. */
@@ -38,6 +38,14 @@ export interface Settings {
   /** Cap of the whole store (K6). */
   readonly maxSize: StoreCap
   readonly egress: { readonly httpProxy?: string; readonly httpsProxy?: string; readonly noProxy: readonly string[] }
+}
+
+interface PeerSettings {
+  readonly url: string
+  readonly secretFile: string
+  /** Where they are listened to. */
+  readonly port: number
+  readonly secure: boolean
 }
 
 interface S3Settings {
@@ -95,14 +103,23 @@ function tlsFaults(values: Readonly<Record<string, string>>): Fault[] {
 function peerFaults({
   LARDER_PEER_URL: url,
   LARDER_PEER_SECRET_FILE: secret,
+  LARDER_PEER_PORT: port,
+  LARDER_TLS_CERT: cert,
   REDIS_URL: redis,
 }: Readonly<Record<string, string>>): Fault[] {
   const missing = (name: string, other: string) => fault(name, wrong(undefined, `it beside ${other}`))
-  if (url === undefined && secret === undefined) return []
-  if (url === undefined) return [missing('LARDER_PEER_URL', 'LARDER_PEER_SECRET_FILE')]
-  if (secret === undefined) return [missing('LARDER_PEER_SECRET_FILE', 'LARDER_PEER_URL')]
-  return redis === undefined ? [missing('REDIS_URL', 'LARDER_PEER_URL')] : []
+  if (url === undefined) {
+    if (secret !== undefined) return [missing('LARDER_PEER_URL', 'LARDER_PEER_SECRET_FILE')]
+    return port === undefined ? [] : [missing('LARDER_PEER_URL', 'LARDER_PEER_PORT')]
+  }
+  const faults: Fault[] = []
+  if (secret === undefined) faults.push(missing('LARDER_PEER_SECRET_FILE', 'LARDER_PEER_URL'))
+  if (redis === undefined) faults.push(missing('REDIS_URL', 'LARDER_PEER_URL'))
+  if (isSecure(url) && cert === undefined) faults.push(missing('LARDER_TLS_CERT', 'an https LARDER_PEER_URL'))
+  return faults
 }
+
+const isSecure = (url: string): boolean => /^https:/i.test(url)
 
 const bucketName = 'LARDER_S3_BUCKET'
 
@@ -147,7 +164,10 @@ function asSettings(values: EnvironmentValues): Settings {
     redisDeadline: values.LARDER_REDIS_DEADLINE,
     peer:
       peerUrl !== undefined && peerSecret !== undefined
-        ? Object.freeze({ url: peerUrl, secretFile: peerSecret })
+        ? Object.freeze({
+            ...{ url: peerUrl, secretFile: peerSecret },
+            ...{ port: values.LARDER_PEER_PORT, secure: isSecure(peerUrl) },
+          })
         : undefined,
     s3: s3Settings(values),
     accessLog: values.LARDER_ACCESS_LOG,

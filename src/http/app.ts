@@ -5,27 +5,19 @@ import type { Logger } from '../log.js'
 import { type AdminDeps, adminBase, createAdmin } from './admin/admin.js'
 import type { Artifacts } from './artifacts.js'
 import { asWritten, createOperations, type OperationsDeps } from './operations.js'
-import { fillsRoute, type PeersRoute } from './peers-route.js'
 
 export interface AppDeps extends OperationsDeps {
   readonly admin: AdminDeps
   readonly artifacts: Artifacts
-  /** Where replicas follow each other's fills; `undefined` where they don't. */
-  readonly peers: PeersRoute | undefined
   readonly log: Logger
 }
 
-/** All routes. */
+/** All routes but that of peers, who have a listener of their own. */
 export function createApp(deps: AppDeps): Hono<{ Bindings: HttpBindings }> {
   const app = new Hono<{ Bindings: HttpBindings }>()
   const operations = createOperations(deps)
   app.all('/repository/*', ({ env }) => {
     deps.artifacts(env.incoming, env.outgoing)
-    return RESPONSE_ALREADY_SENT
-  })
-  app.get(fillsRoute, ({ env }) => {
-    if (deps.peers) deps.peers(env.incoming, env.outgoing)
-    else env.outgoing.writeHead(404).end()
     return RESPONSE_ALREADY_SENT
   })
   app.get('/healthz', asWritten(operations.healthz))

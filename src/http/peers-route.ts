@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { RequestListener, ServerResponse } from 'node:http'
 import type { FillHead } from '../proxy/fill.js'
 import type { UnderWay } from '../proxy/replicas.js'
 import { type BufferPool, ClientGone, pump, write } from './pump.js'
@@ -12,11 +12,6 @@ export interface PeersRouteDeps {
   readonly reset: Reset
 }
 
-/** Answers on the raw response. */
-export type PeersRoute = (request: IncomingMessage, response: ServerResponse) => void
-
-export const fillsRoute = '/internal/v1/fills/:id'
-
 const written = /^\/internal\/v1\/fills\/([0-9a-f]{64})$/
 
 /**
@@ -24,7 +19,7 @@ const written = /^\/internal\/v1\/fills\/([0-9a-f]{64})$/
  * of the answer goes out at once, and says no more than that there is one; then a line of JSON as soon as the remote has
  * answered; behind it, where a body is to be stored, its bytes as they come in. A reset says that there will be no more.
  */
-export function createPeersRoute({ underWay, isPass, pool, reset }: PeersRouteDeps): PeersRoute {
+export function createPeersRoute({ underWay, isPass, pool, reset }: PeersRouteDeps): RequestListener {
   const follow = async (response: ServerResponse, head: Promise<FillHead>): Promise<void> => {
     const answer = await head.catch(() => undefined)
     if (answer?.kind !== 'growing') return void response.end(`${JSON.stringify(told(answer))}\n`)
@@ -48,7 +43,7 @@ export function createPeersRoute({ underWay, isPass, pool, reset }: PeersRouteDe
     const [, shown = ''] = /^Larder-Peer ([0-9a-f]{64})$/.exec(request.headers.authorization ?? '') ?? []
     // Without a pass nothing is told, not even whether there is such a fill.
     if (!isPass(id, shown)) return void response.writeHead(401, [...nothing, 'WWW-Authenticate', 'Larder-Peer']).end()
-    const fill = underWay(id)
+    const fill = request.method === 'GET' ? underWay(id) : undefined
     if (!fill) return void response.writeHead(404, nothing).end()
     if (request.headers['larder-unhurried'] === undefined) fill.hurry()
     response.writeHead(200, ['Content-Type', 'application/octet-stream', 'Cache-Control', 'no-store'])

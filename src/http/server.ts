@@ -13,7 +13,9 @@ import { createReset, type Reset } from './reset.js'
 export interface ServerOptions {
   readonly host: string
   readonly port: number
-  readonly tls: { readonly cert: string; readonly key: string; readonly port: number } | undefined
+  readonly tls: (KeyPair & { readonly port: number }) | undefined
+  /** Where other replicas are listened to, over TLS if their URLs say so. */
+  readonly peer: { readonly port: number; readonly secure: boolean } | undefined
   readonly maxConnections: number
   /** Milliseconds after which a client that takes no byte is reset. */
   readonly clientTimeout: number
@@ -22,13 +24,29 @@ export interface ServerOptions {
   readonly log: Logger
 }
 
-/** The listeners: plain HTTP always, TLS of our own beside it where configured (resets must reach clients, C7). */
+/** Files in PEM. */
+interface KeyPair {
+  readonly cert: string
+  readonly key: string
+}
+
+/** Who answers what comes in. */
+interface Answering {
+  readonly app: Hono<{ Bindings: HttpBindings }>
+  readonly artifacts: Artifacts
+  readonly peers: RequestListener
+}
+
+/**
+ * The listeners: plain HTTP always, TLS of our own beside it where configured (resets must reach clients, C7). One more for
+ * replicas: Node takes one connection from each listener at a time, so that behind a hundred clients they would come too late.
+ */
 export interface Servers {
   readonly reset: Reset
   /** Lets a request take as long for its body as it needs. */
   readonly unhurried: (request: IncomingMessage) => void
   /** Resolves with the URLs once all listen. */
-  listen(app: Hono<{ Bindings: HttpBindings }>, artifacts: Artifacts): Promise<string[]>
+  listen(answering: Answering): Promise<string[]>
   /** Reads certificate and key anew; a bad pair keeps the old one. */
   reloadCertificate(): void
   connections(): number
@@ -53,11 +71,14 @@ const bodyTimeout = 60_000
 const handshakeTimeout = 20_000
 
 export function createServers(options: ServerOptions): Servers {
-  const { host, port, tls, log } = options
+  const { host, tls, peer, log } = options
+  const overTls = (pair: KeyPair) => https.createServer({ ...limits, handshakeTimeout, ...readPair(pair) })
   const plain = http.createServer(limits)
-  const secure = tls && https.createServer({ ...limits, handshakeTimeout, ...readPair(tls) })
-  const servers = secure ? [plain, secure] : [plain]
-  const reset = createReset(secure)
+  const secure = tls && overTls(tls)
+  const toPeers = peer && (peer.secure && tls ? overTls(tls) : http.createServer(limits))
+  const servers = [plain, secure, toPeers].filter((server) => server !== undefined)
+  const tlsServers = servers.filter((server) => server instanceof https.Server)
+  const reset = createReset(tlsServers)
   const deadline = createBodyDeadline(bodyTimeout, reset)
   const sockets = new Set<Socket>()
   for (const server of servers) {
@@ -76,17 +97,21 @@ export function createServers(options: ServerOptions): Servers {
     reset,
     unhurried: deadline.lift,
 
-    async listen(app, artifacts) {
+    async listen({ app, artifacts, peers }) {
       const fetch = (request: Request, env: HttpBindings) => app.fetch(asGet(request), env)
       const listener = getRequestListener(fetch as Parameters<typeof getRequestListener>[0], { hostname: 'larder' })
       // The adapter answers a backslash by itself, without a trace; the artifact route says why, and logs it.
       const serve: RequestListener = (request, response) => {
-        deadline.watch(request)
         if (request.url?.includes('\\')) artifacts(request, response)
         else listener(request, response)
       }
-      const handle = guarded(serve, reset, options.refused)
       for (const server of servers) {
+        const served = server === toPeers ? peers : serve
+        const watched: RequestListener = (request, response) => {
+          deadline.watch(request)
+          served(request, response)
+        }
+        const handle = guarded(watched, reset, options.refused)
         server.on('request', handle)
         server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
           // An upload may be refused before a byte of it is sent.
@@ -94,15 +119,17 @@ export function createServers(options: ServerOptions): Servers {
           handle(request, response)
         })
       }
-      const urls = [urlOf('http', await listenOn(plain, host, port))]
+      const urls = [urlOf('http', await listenOn(plain, host, options.port))]
       if (secure && tls) urls.push(urlOf('https', await listenOn(secure, host, tls.port)))
+      if (toPeers && peer) await listenOn(toPeers, host, peer.port)
       return urls
     },
 
     reloadCertificate() {
-      if (!secure || !tls) return
+      if (!tls) return
       try {
-        secure.setSecureContext(readPair(tls))
+        const pair = readPair(tls)
+        for (const server of tlsServers) server.setSecureContext(pair)
         log.info('certificate reloaded')
       } catch (error) {
         log.error({ err: error }, 'cannot load the certificate; the old one stays in use')
@@ -131,7 +158,7 @@ export function createServers(options: ServerOptions): Servers {
 const asGet = (request: Request): Request =>
   request.method === 'HEAD' ? Object.create(request, { method: { value: 'GET' } }) : request
 
-const readPair = ({ cert, key }: { cert: string; key: string }) => ({
+const readPair = ({ cert, key }: KeyPair) => ({
   cert: readFileSync(cert),
   key: readFileSync(key),
 })

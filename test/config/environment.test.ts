@@ -15,10 +15,13 @@ const durationWanted = 'a duration such as 500ms, 30s, 5m, 24h, 7d or 0'
 let directory: string
 let cert: string
 let key: string
+let secret: string
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'larder-environment-'))
   cert = join(directory, 'cert.pem')
   key = join(directory, 'key.pem')
+  secret = join(directory, 'secret')
+  writeFileSync(secret, '0123456789abcdef')
   const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1']
   execFileSync('openssl', [...request, '-subj', '/CN=test', '-out', cert, '-keyout', key], { stdio: 'ignore' })
 })
@@ -55,6 +58,7 @@ it('every setting', () => {
     ...{ LARDER_TLS_CERT: cert, LARDER_TLS_KEY: key, LARDER_TLS_PORT: '0', LARDER_CA_FILE: cert },
     ...{ LARDER_READ_TOKENS_FILE: key, LARDER_WRITE_TOKENS_FILE: key, LARDER_ADMIN_TOKEN_FILE: key },
     ...{ REDIS_URL: 'rediss://:secret@redis:6380/1', LARDER_REDIS_DEADLINE: '20ms', LARDER_ACCESS_LOG: '/log' },
+    ...{ LARDER_PEER_URL: 'https://10.0.0.5', LARDER_PEER_PORT: '443', LARDER_PEER_SECRET_FILE: secret },
     ...{ LARDER_S3_BUCKET: 'larder', LARDER_S3_ENDPOINT: 'https://s3.example', LARDER_S3_REGION: 'eu-west-1' },
     ...{ LARDER_S3_PREFIX: 'a/b/', LARDER_S3_PATH_STYLE: 'false', LARDER_S3_MAX_SIZE: '1GiB' },
     ...{ LARDER_LOG_LEVEL: 'debug', LARDER_SHUTDOWN_GRACE: '0', LARDER_CLIENT_TIMEOUT: '1m' },
@@ -77,6 +81,7 @@ it('every setting', () => {
       ...{ node: { host: 'redis', port: 6380 }, database: 1 },
     },
     redisDeadline: 20,
+    peer: { url: 'https://10.0.0.5', secretFile: secret, port: 443, secure: true },
     s3: {
       ...{ bucket: 'larder', endpoint: 'https://s3.example', region: 'eu-west-1', prefix: 'a/b/', pathStyle: false },
       maxSize: 1_073_741_824,
@@ -197,6 +202,24 @@ describe('faults', () => {
     ])
     expect(faultsOf({ LARDER_TLS_PORT: '443' })).toEqual([
       'environment: LARDER_TLS_PORT: has no effect alone, expected LARDER_TLS_CERT and LARDER_TLS_KEY beside it',
+    ])
+  })
+
+  it('peers take a URL, a secret, Redis, and TLS where the URL says so', () => {
+    const url = 'http://10.0.0.5:8081'
+    const [peer, redis] = [{ LARDER_PEER_URL: url, LARDER_PEER_SECRET_FILE: secret }, { REDIS_URL: 'redis://redis' }]
+    expect(readEnvironment({ ...peer, ...redis }).peer).toEqual({ url, secretFile: secret, port: 8081, secure: false })
+    const missing = (name: string, beside: string) => `environment: ${name}: is missing, expected it beside ${beside}`
+    expect(faultsOf({ LARDER_PEER_SECRET_FILE: secret })).toEqual([
+      missing('LARDER_PEER_URL', 'LARDER_PEER_SECRET_FILE'),
+    ])
+    expect(faultsOf({ LARDER_PEER_PORT: '8081' })).toEqual([missing('LARDER_PEER_URL', 'LARDER_PEER_PORT')])
+    expect(faultsOf({ LARDER_PEER_URL: url })).toEqual([
+      missing('LARDER_PEER_SECRET_FILE', 'LARDER_PEER_URL'),
+      missing('REDIS_URL', 'LARDER_PEER_URL'),
+    ])
+    expect(faultsOf({ ...peer, ...redis, LARDER_PEER_URL: 'HTTPS://10.0.0.5' })).toEqual([
+      missing('LARDER_TLS_CERT', 'an https LARDER_PEER_URL'),
     ])
   })
 

@@ -83,7 +83,7 @@ describe('compose.replicas.yaml', () => {
         return [variable, secret === undefined ? value : file]
       })
       expect(readEnvironment(Object.fromEntries(given))).toMatchObject({
-        ...{ redis: { kind: 'single', node: { host: 'redis' } }, peer: { url: `http://${name}:8080` } },
+        ...{ redis: { kind: 'single', node: { host: 'redis' } }, peer: { url: `http://${name}:8081`, port: 8081 } },
         s3: { bucket: 'larder', endpoint: 'http://minio:9000', pathStyle: true },
       })
     }

@@ -174,7 +174,7 @@ describe.skipIf(!kubectl)(`kubectl kustomize${kubectl ? '' : ' (left out: no kub
       })
       const { data } = named('ConfigMap', 'larder-environment') ?? {}
       expect(readEnvironment({ ...data, ...Object.fromEntries(env) } as NodeJS.ProcessEnv)).toMatchObject({
-        ...{ peer: { url: 'http://10.0.0.5:8080' }, maxSize: { percent: 90 } },
+        ...{ peer: { url: 'http://10.0.0.5:8081', port: 8081 }, maxSize: { percent: 90 } },
         s3: { bucket: 'larder', endpoint: 'http://larder-minio:9000' },
       })
       expect(own.map(([name]) => name).indexOf('POD_IP')).toBeLessThan(
@@ -192,7 +192,7 @@ describe.skipIf(!kubectl)(`kubectl kustomize${kubectl ? '' : ' (left out: no kub
           podSelector ? [{ labels: podSelector.matchLabels, port: String(listOf(ports)[0]?.port) }] : [],
         ),
       )
-      expect(ways.map(({ port }) => port).sort()).toEqual(['http', 'redis', 's3'])
+      expect(ways.map(({ port }) => port).sort()).toEqual(['peers', 'redis', 's3'])
       for (const { labels, port } of ways) {
         const pod = objects.map(podOf).find((pod) => pod?.metadata?.labels && fits(labels, pod.metadata.labels))
         const ports = listOf(pod?.spec?.containers).flatMap(({ ports }) => listOf(ports))

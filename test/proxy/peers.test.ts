@@ -13,42 +13,55 @@ import { type InProcess, inFront } from '../support/in-process.js'
 import { type Origin, startOrigin } from '../support/origin.js'
 import { freePort, type RedisServer, startRedis } from '../support/redis.js'
 import { missing, title } from '../support/servers.js'
-import { noise, type Settings, temporaryDirectory, until } from '../support/stage.js'
+import { noise, type Settings, selfSigned, temporaryDirectory, until } from '../support/stage.js'
 
 interface Stage {
   readonly origin: Origin
   readonly redis: RedisServer
   readonly replicas: readonly [InProcess, InProcess]
+  /** Where they reach each other. */
+  readonly peerUrls: readonly string[]
 }
 
 const secret = 'a-secret-that-replicas-share'
 
+interface Peering {
+  readonly secrets?: readonly [string, string]
+  readonly scheme?: 'http' | 'https'
+}
+
 /** Two replicas with a store each and one Redis, that can reach each other. */
-async function stage(settings: Settings = {}, secrets: readonly [string, string] = [secret, secret]): Promise<Stage> {
+async function stage(settings: Settings = {}, { secrets, scheme = 'http' }: Peering = {}): Promise<Stage> {
   const [origin, redis, directory] = await Promise.all([startOrigin(), startRedis(), temporaryDirectory()])
   onTestFinished(() => origin.stop())
   onTestFinished(() => redis.dispose())
-  const replica = async (text: string, i: number) => {
+  const { cert, key } = await selfSigned(directory, 'peer')
+  const tls = { LARDER_TLS_CERT: cert, LARDER_TLS_KEY: key, LARDER_TLS_PORT: '0', LARDER_CA_FILE: cert }
+  const peerUrls: string[] = []
+  const replica = async (i: 0 | 1) => {
     const file = join(directory, `secret-${i}`)
-    await writeFile(file, text)
+    await writeFile(file, secrets?.[i] ?? secret)
     const port = await freePort()
+    const peerUrl = `${scheme}://127.0.0.1:${port}`
+    peerUrls.push(peerUrl)
     return inFront(origin.url, settings, {
-      ...{ REDIS_URL: redis.url, LARDER_REDIS_DEADLINE: '1s', LARDER_PORT: `${port}` },
-      ...{ LARDER_PEER_URL: `http://127.0.0.1:${port}`, LARDER_PEER_SECRET_FILE: file },
+      ...{ REDIS_URL: redis.url, LARDER_REDIS_DEADLINE: '1s', LARDER_PEER_PORT: `${port}` },
+      ...{ LARDER_PEER_URL: peerUrl, LARDER_PEER_SECRET_FILE: file },
+      ...(scheme === 'https' && tls),
     })
   }
-  const replicas = [await replica(secrets[0], 0), await replica(secrets[1], 1)] as const
+  const replicas = [await replica(0), await replica(1)] as const
   for (const { url } of replicas) {
     await until(async () => (await get(`${url}/readyz`)).body.toString().includes('"ok"'), 'redis answers')
   }
-  return { origin, redis, replicas }
+  return { origin, redis, replicas, peerUrls }
 }
 
 const followed = ({ metric }: InProcess, result: string) => metric('larder_peer_fills_total', { result })
 
 describe.skipIf(missing('redis-server').length > 0)(title('P1, C6: across replicas', 'redis-server'), () => {
-  it('one download for both: who asks the other one gets byte 0 at once, then follows', async () => {
-    const { origin, replicas } = await stage()
+  it.each(['http', 'https'] as const)('one download for both, over %s: byte 0 at once, then all', async (scheme) => {
+    const { origin, replicas } = await stage({}, { scheme })
     const [first, second] = replicas
     const body = origin.put('/a', noise(4_000_000))
     const gate = origin.hold('/a', 1_000_000)
@@ -190,7 +203,7 @@ describe.skipIf(missing('redis-server').length > 0)(title('P1, C6: across replic
   })
 
   it('a peer with another secret is told nothing', async () => {
-    const { origin, replicas } = await stage({}, [secret, 'another-secret-than-that'])
+    const { origin, replicas } = await stage({}, { secrets: [secret, 'another-secret-than-that'] })
     const [first, second] = replicas
     const body = origin.put('/a', noise(1_000_000))
     const gate = origin.hold('/a', 500_000, {}, 1)
@@ -200,6 +213,17 @@ describe.skipIf(missing('redis-server').length > 0)(title('P1, C6: across replic
     gate.letGo()
     await one.finished
     expect([origin.count('/a'), await followed(second, 'alone')]).toEqual([2, 1])
+  })
+
+  it('peers have a port of their own, where nobody else is told anything, and clients have no such route', async () => {
+    const { origin, replicas, peerUrls } = await stage()
+    origin.put('/a', 'bytes')
+    const fill = `/internal/v1/fills/${createHash('sha256').update(`${origin.url}\nraw/a\n0`).digest('hex')}`
+    for (const path of ['/repository/raw/a', '/metrics', '/api/v1/', fill, '/']) {
+      const { status, header, body } = await get(`${peerUrls[0]}${path}`)
+      expect([path, status, header('www-authenticate'), body.length]).toEqual([path, 401, 'Larder-Peer', 0])
+    }
+    expect((await get(`${replicas[0].url}${fill}`)).status).toBe(404)
   })
 
   it('a client does not wait at the pace of a warm-up that another one has under way', async () => {

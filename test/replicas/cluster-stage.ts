@@ -16,8 +16,8 @@ export interface Cluster {
   readonly balancer: Balancer
   readonly redis: RedisServer
   readonly replicas: readonly LarderProcess[]
-  /** The URLs of those who have a fill under way, once for each. */
-  holders(): Promise<string[]>
+  /** Those who have a fill under way, once for each. */
+  holders(): Promise<LarderProcess[]>
   /** One more on an empty directory, which the balancer does not know. */
   join(): Promise<LarderProcess>
   dispose(): Promise<void>
@@ -48,8 +48,10 @@ export async function openCluster({ count, remote, settings }: ClusterOptions): 
     const secret = under(home, 'secret')
     await writeFile(secret, randomBytes(32).toString('hex'))
 
+    const known = new Map<string, LarderProcess>()
     const join = async (): Promise<LarderProcess> => {
-      const port = `${await freePort()}`
+      const [port, peerPort] = [`${await freePort()}`, `${await freePort()}`]
+      const peerUrl = `http://127.0.0.1:${peerPort}`
       const { AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '' } = process.env
       const larder = await startLarder({
         config: JSON.stringify({ repositories: { raw: { remote, ...settings } } }),
@@ -58,10 +60,12 @@ export async function openCluster({ count, remote, settings }: ClusterOptions): 
           ...{ LARDER_S3_BUCKET: gateway.bucket, LARDER_S3_ENDPOINT: gateway.url },
           // A busy machine is no fault that is meant here.
           ...{ REDIS_URL: redis.url, LARDER_REDIS_DEADLINE: '1s' },
-          ...{ LARDER_PORT: port, LARDER_PEER_URL: `http://127.0.0.1:${port}`, LARDER_PEER_SECRET_FILE: secret },
+          ...{ LARDER_PORT: port, LARDER_PEER_PORT: peerPort },
+          ...{ LARDER_PEER_URL: peerUrl, LARDER_PEER_SECRET_FILE: secret },
         },
       })
       opened.push(() => larder.dispose())
+      known.set(peerUrl, larder)
       return larder
     }
 
@@ -70,7 +74,8 @@ export async function openCluster({ count, remote, settings }: ClusterOptions): 
     for (const replica of replicas) await well(replica)
     const balancer = await startBalancer(replicas.map(({ url }) => url))
     opened.push(balancer.dispose)
-    return { balancer, redis, replicas, holders: () => holders(redis), join, dispose }
+    const holders = async () => (await leaseholders(redis)).flatMap((url) => known.get(url) ?? [])
+    return { balancer, redis, replicas, holders, join, dispose }
   }
   return opening().catch(async (error) => {
     await dispose()
@@ -78,8 +83,8 @@ export async function openCluster({ count, remote, settings }: ClusterOptions): 
   })
 }
 
-/** By the leases in Redis. */
-async function holders(redis: RedisServer): Promise<string[]> {
+/** The URLs that the leases in Redis name. */
+async function leaseholders(redis: RedisServer): Promise<string[]> {
   const keys = (await redis.answer('KEYS larder:v1:lease:fill:*')).match(/larder:v1:lease:fill:\w+/g) ?? []
   if (keys.length === 0) return []
   const values = await redis.answer(`MGET ${keys.join(' ')}`)

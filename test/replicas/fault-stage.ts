@@ -70,7 +70,7 @@ async function setStage(gateway: Gateway, redisUrl: string | undefined): Promise
   const environment = async () => {
     const port = await freePort()
     return {
-      ...{ REDIS_URL: redisUrl ?? redis.url, LARDER_REDIS_DEADLINE: '500ms', LARDER_PORT: `${port}` },
+      ...{ REDIS_URL: redisUrl ?? redis.url, LARDER_REDIS_DEADLINE: '500ms', LARDER_PEER_PORT: `${port}` },
       ...{ LARDER_PEER_URL: `http://127.0.0.1:${port}`, LARDER_PEER_SECRET_FILE: file },
       ...{ LARDER_S3_BUCKET: gateway.bucket, LARDER_S3_ENDPOINT: front.url, LARDER_S3_PREFIX: prefix },
     }

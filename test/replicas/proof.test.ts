@@ -45,12 +45,12 @@ describe.skipIf(missing(...clusterPrograms).length > 0)(
 
     /** Kills the replica that holds most fills, and starts it again; returns what had been fetched by then. */
     const killHolder = async (): Promise<number> => {
-      let holders: string[] = []
+      let holders: LarderProcess[] = []
       await until(async () => {
         holders = await cluster.holders()
         return holders.length > 0
       }, 'fills are under way')
-      const held = ({ url }: LarderProcess) => holders.filter((holder) => holder === url).length
+      const held = (larder: LarderProcess) => holders.filter((holder) => holder === larder).length
       const [victim] = cluster.replicas.toSorted((a, b) => held(b) - held(a))
       if (!victim) throw new Error('no replica')
       await victim.kill()
