@@ -1,5 +1,5 @@
 import type { Digest } from '../caching/record.js'
-import { LarderError } from '../errors.js'
+import { isLarderError, LarderError } from '../errors.js'
 import type { BlobStore, OpenBody } from './blob-store.js'
 import type { StagedBody, Staging } from './staging.js'
 import { createUnderWay } from './under-way.js'
@@ -17,7 +17,7 @@ export interface ArrivalsOptions {
 export interface Follower {
   /** Bytes that have come so far. */
   arrived(): number
-  /** As an open body's; `undefined` where it won't come this way. Throws where what came is not what its digest says. */
+  /** As an open body's; `undefined` where it won't come this way. */
   read(into: Uint8Array, position: number): Promise<number | undefined>
   close(): void
 }
@@ -65,7 +65,8 @@ export function createArrivals({ far, staging, keep, told }: ArrivalsOptions) {
       distant.close()
     }
     const digests = await body.digests()
-    if (`sha256:${digests?.sha256}` !== digest) throw new Damaged('a stored blob is not what its digest says')
+    if (`sha256:${digests?.sha256}` !== digest)
+      throw new LarderError('INTEGRITY_MISMATCH', 'a stored blob is not what its digest says')
     await body.seal()
     if (!body.inline) await keep(digest, size, body.file)
   }
@@ -79,7 +80,7 @@ export function createArrivals({ far, staging, keep, told }: ArrivalsOptions) {
         arrived: () => body.received,
         read: (into, position) =>
           follower.read(into, position).catch((error) => {
-            if (error instanceof Damaged) throw error
+            if (isLarderError(error) && error.code === 'INTEGRITY_MISMATCH') throw error
             return undefined
           }),
         close: follower.close,
@@ -101,5 +102,3 @@ async function next(from: OpenBody, to: StagedBody, position: number, size: numb
   await to.append(chunk.subarray(0, count))
   return count
 }
-
-class Damaged extends Error {}

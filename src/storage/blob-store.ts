@@ -30,7 +30,8 @@ export type Unusable = 'gone' | 'size' | 'unreadable'
 export interface OpenBody {
   /**
    * Fills `into` from `position` (bytes); returns how many came, 0 at the end. Throws where the body can't be completed;
-   * `STORE_FAULT` where its store can't be asked now, which says nothing of the body.
+   * `STORE_FAULT` where its store can't be asked now, which says nothing of the body; `INTEGRITY_MISMATCH` where what was
+   * read so far is not what its digest says.
    */
   read(into: Uint8Array, position: number): Promise<number>
   /** What there is in memory anyway of the bytes from `position` to `end` (exclusive), to be sent as it is; else nothing. */

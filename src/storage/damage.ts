@@ -1,6 +1,6 @@
 import { withoutQueryValues } from '../caching/cache-key.js'
 import type { Digest, StoredResponse } from '../caching/record.js'
-import { isLarderError, LarderError } from '../errors.js'
+import { type ErrorCode, isLarderError, LarderError } from '../errors.js'
 import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { BlobStore, OpenBody, Unusable } from './blob-store.js'
@@ -37,7 +37,7 @@ export type Drop = (key: string, damaged: StoredResponse, reason: Damage) => Pro
 
 /**
  * The body of a variant; `undefined` where it can't be served, and the variant is dropped. One that turns out damaged while
- * it is read throws `STORE_FAULT`, and is dropped too (D4).
+ * it is read throws `STORE_FAULT`, and is dropped too (D4); `INTEGRITY_MISMATCH` where nothing may go on from what was read.
  */
 export async function openSound(
   blobs: BlobStore,
@@ -63,9 +63,12 @@ export async function openSound(
           if (count === 0 && position < size && into.length > 0) throw damaged('size')
           return count
         },
-        (error) => {
+        async (error) => {
           // Who reads what he closed is told so, and a store that does not answer: the blob has done nothing wrong.
-          throw closed || isStoreFault(error) ? error : damaged('unreadable', error)
+          if (closed || hasCode(error, 'STORE_FAULT')) throw error
+          if (!hasCode(error, 'INTEGRITY_MISMATCH')) throw damaged('unreadable', error)
+          await drop(key, stored, 'digest')
+          throw error
         },
       ),
     close() {
@@ -75,4 +78,4 @@ export async function openSound(
   }
 }
 
-const isStoreFault = (error: unknown) => isLarderError(error) && error.code === 'STORE_FAULT'
+const hasCode = (error: unknown, code: ErrorCode) => isLarderError(error) && error.code === code

@@ -94,6 +94,20 @@ describe.skipIf(missing(...radosgwPrograms).length > 0)(title('replicas on one b
     expect(origin.requests.length).toBe(asked)
   })
 
+  it('D4, C7: of a blob that is not what its digest says nobody gets the beginning for the whole, and the next has it anew', async () => {
+    const { origin, prefix, replica } = await setStage()
+    const body = origin.put('/a', noise(3_000_000))
+    const [one, two] = [await replica(), await replica()]
+    await one.warm('/a')
+    const bucket = behind(gateway)
+    const [name = ''] = await bucket.names(`${prefix}v1/blobs/`)
+    await bucket.put(name, noise(body.length))
+    const { ended } = await (await two.open('/a')).finished
+    expect(ended).toBe('broken')
+    await two.settled()
+    expectBytes((await two.get('/a')).body, body)
+  })
+
   it('D1, K5: what one replica replaces the others see once they look again', async () => {
     const clock = stopClock()
     const { origin, replica } = await setStage()
