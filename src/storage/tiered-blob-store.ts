@@ -82,6 +82,35 @@ export async function openTieredBlobStore(options: TieredBlobStoreOptions): Prom
     }
   }
 
+  /** A copy that breaks off under its reader says nothing of the blob: what is far goes on. */
+  const orElseFar = (digest: Digest, size: number, copy: OpenBody): OpenBody => {
+    let further: Promise<OpenBody> | undefined
+    let closed = false
+    const goOn = async () => {
+      const distant = await far.open(digest, size)
+      if (typeof distant === 'string') throw new Error(`the blob is ${distant}`)
+      return readThrough(digest, size, distant)
+    }
+    return {
+      async read(into, position) {
+        if (!further) {
+          const count = await copy.read(into, position).catch((error) => {
+            if (closed) throw error
+            told(error)
+          })
+          if (count !== undefined && (count > 0 || position >= size || into.length === 0)) return count
+        }
+        further ??= goOn()
+        return (await further).read(into, position)
+      },
+      close: once(() => {
+        closed = true
+        copy.close()
+        further?.then((body) => body.close()).catch(told)
+      }),
+    }
+  }
+
   return {
     async put(digest, file) {
       const { copy, size } = await copied(file, limit)
@@ -100,7 +129,7 @@ export async function openTieredBlobStore(options: TieredBlobStoreOptions): Prom
       const known = await near.open(digest, size)
       if (typeof known !== 'string') {
         here.get(digest)
-        return known
+        return orElseFar(digest, size, known)
       }
       const distant = await far.open(digest, size)
       return typeof distant === 'string' ? distant : readThrough(digest, size, distant)

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Digest } from '../../src/caching/record.js'
@@ -20,6 +20,8 @@ interface Tiers extends BlobStoreDriver {
   readonly farBytes: () => number
   /** What the far store does before it reads. */
   beforeFarRead(action: () => Promise<void>): void
+  /** Where the near store has a blob. */
+  readonly nearFile: (digest: Digest) => string
   reopen(): Promise<BlobStore>
   put(bytes: Uint8Array): Promise<Digest>
 }
@@ -64,6 +66,7 @@ async function tiers(limit = 64 * mebibyte): Promise<Tiers> {
   return {
     ...{ store, near, stage, reopen: open },
     farBytes: () => farBytes,
+    nearFile: (digest) => fileOf(nearPath, digest),
     beforeFarRead(action) {
       before = action
     },
@@ -256,6 +259,47 @@ describe('tiered blob store', () => {
     near.release(digest)
     expectBytes(await readAll(store, bytes), bytes)
     expect(await isNear(near, bytes)).toBe(true)
+  })
+
+  it('D4: a near copy that breaks off while it is read costs its reader nothing, and is made anew', async () => {
+    const { store, near, nearFile, put, stage } = await tiersForTest()
+    const bytes = noise(600_000)
+    const digest = await put(bytes)
+    // Not the same file as the far one here.
+    await near.put(digest, await stage(bytes))
+    near.release(digest)
+    const body = await opened(store, digest, bytes.length)
+    onTestFinished(() => body.close())
+    const into = Buffer.alloc(bytes.length)
+    let at = await body.read(into.subarray(0, 100_000), 0)
+    await truncate(nearFile(digest), 200_000)
+    while (at < bytes.length) {
+      const count = await body.read(into.subarray(at, at + 100_000), at)
+      expect(count, `at ${at}`).toBeGreaterThan(0)
+      at += count
+    }
+    expectBytes(into, bytes)
+    expect(await isNear(near, bytes)).toBe(true)
+  })
+
+  it('D4: a near copy that cannot be read on is read on from the far one', async () => {
+    const { path } = await workForTest()
+    const [near, far] = [await openDiskBlobStore(join(path, 'near')), await openDiskBlobStore(join(path, 'far'))]
+    const staging = await openStaging(join(path, 'staging'))
+    onTestFinished(() => staging.close())
+    const read = () => Promise.reject(new Error('EIO'))
+    const open: BlobStore['open'] = async (...of) => {
+      const body = await near.open(...of)
+      return typeof body === 'string' ? body : { ...body, read }
+    }
+    const store = await openTieredBlobStore({
+      ...{ near: { ...near, open }, far, staging, limitOf: () => mebibyte, log: createLog('silent') },
+    })
+    const bytes = noise(100_000)
+    await writeFile(join(path, 'staged'), bytes)
+    await store.put(digestOf(bytes), join(path, 'staged'))
+    expectBytes(await readAll(store, bytes), bytes)
+    await store.close()
   })
 
   it('D4: what is not what its digest says never comes whole from far away, nor near', async () => {
