@@ -9,12 +9,14 @@ export type Mend = (key: string, stored: StoredResponse) => Promise<void>
 
 export interface DropsOptions {
   readonly update: Update
+  /** Takes back what replicas were shown of it, where it could come back from there. */
+  readonly forget: (key: string) => void
   /** Hears of every damaged body, once. */
   readonly onDamaged: (damaged: Damaged) => void
 }
 
 /** What becomes of damaged bodies: one that a remote can send again is forgotten, one that was uploaded is marked (H3). */
-export function createDrops({ update, onDamaged }: DropsOptions): { readonly drop: Drop; readonly mend: Mend } {
+export function createDrops({ update, forget, onDamaged }: DropsOptions): { readonly drop: Drop; readonly mend: Mend } {
   return {
     async drop(key, damaged, reason) {
       const { digest } = damaged.body
@@ -28,7 +30,9 @@ export function createDrops({ update, onDamaged }: DropsOptions): { readonly dro
             current.remote === uploaded ? marked(current, isIt) : current.variants.filter((variant) => !isIt(variant))
           return variants && { ...current, version: Date.now(), variants }
         })
-        if (record) onDamaged({ key, digest, reason, ...(record.remote === uploaded && { kept: true }) })
+        if (!record) return
+        forget(key)
+        onDamaged({ key, digest, reason, ...(record.remote === uploaded && { kept: true }) })
       } catch (fault) {
         onDamaged({ key, digest, reason, fault })
       }

@@ -67,7 +67,11 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
   /** Look-ups that take time, one a key. */
   const lookups = new Map<string, Promise<StoredRecord | undefined>>()
 
-  const { drop, mend } = createDrops({ update, onDamaged })
+  // A blob that others may refer to stays for a while, damaged as it is, and would make their record whole again (D7).
+  const forget = (key: string) => {
+    if (options.isShared) shared?.forget(key)
+  }
+  const { drop, mend } = createDrops({ update, forget, onDamaged })
 
   const purging = createPurging({
     ...{ records, update, metrics, signal },

@@ -179,6 +179,20 @@ describe.skipIf(missing(...programs).length > 0)(title('P3: the bucket in troubl
     const [third] = (await replicas(1)) as [InProcess]
     await expectStored(origin, [...two, third], '/a', body)
   })
+
+  it('a blob that is damaged: its record does not come back from Redis; one fetch, and all have it anew', async () => {
+    const { origin, bucket, prefix, replicas } = await stages.set()
+    const [one, two] = (await replicas(2)) as Two
+    const body = origin.put('/a', noise(size))
+    await one.warm('/a')
+    const [name = ''] = await bucket.names(`${prefix}v1/blobs/`)
+    await bucket.put(name, noise(size))
+    expect((await (await two.open('/a')).finished).ended).toBe('broken')
+    await expectWhole(await two.open('/a'), body)
+    await two.settled()
+    expect(origin.count('/a')).toBe(2)
+    await expectStored(origin, [one, two], '/a', body)
+  })
 })
 
 interface Sent {
