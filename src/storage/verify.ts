@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Digest, StoredBody, StoredResponse } from '../caching/record.js'
+import { isLarderError } from '../errors.js'
 import type { BlobStore } from './blob-store.js'
 import type { Damage, Damaged, Drop } from './damage.js'
 import type { Mend } from './drops.js'
@@ -130,7 +131,10 @@ async function bodyDamage(
   }
 }
 
-const unreadable = () => undefined
+/** A store that can't be asked now says nothing of the body. */
+function unreadable(error: unknown): undefined {
+  if (isLarderError(error) && error.code === 'STORE_FAULT') throw error
+}
 
 /** Shorter waits (ms) are put off: a timer takes a millisecond, which most bodies are not worth. */
 const leastWait = 20

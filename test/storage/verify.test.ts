@@ -6,6 +6,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { storageKey } from '../../src/caching/cache-key.js'
 import type { Digest, StoredRecord } from '../../src/caching/record.js'
 import { encodeRecord } from '../../src/caching/record-encoding.js'
+import { LarderError } from '../../src/errors.js'
 import type { OpenBody } from '../../src/storage/blob-store.js'
 import type { Damaged } from '../../src/storage/damage.js'
 import type { VerifyProgress } from '../../src/storage/verify.js'
@@ -215,6 +216,22 @@ describe('D4: verify beside others', () => {
     broken = true
     await expect(stage.store.verify()).rejects.toBe(fault)
     expect(await remains(stage, 'raw/a')).toBe(true)
+  })
+
+  it('nor is one that fails in the middle of a body', async () => {
+    const fault = new LarderError('STORE_FAULT', 'the bucket cuts a blob')
+    const stage = await setArtifactStage({
+      blobs: (blobs) => ({
+        ...blobs,
+        async open(...of) {
+          const body = await blobs.open(...of)
+          return typeof body === 'string' ? body : { ...body, read: () => Promise.reject(fault) }
+        },
+      }),
+    })
+    await publish(stage.store, 'raw/a', noise(size))
+    await expect(stage.store.verify()).rejects.toBe(fault)
+    expect([await remains(stage, 'raw/a'), stage.damaged]).toEqual([true, []])
   })
 })
 
