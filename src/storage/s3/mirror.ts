@@ -23,8 +23,10 @@ export interface Mirror {
   inTurn<T>(name: string, action: () => Promise<T>): Promise<T>
   /** Whether the index has what was seen. */
   isIntact(seen: Seen): Promise<boolean>
-  /** Within the object's turn: the record as the bucket has it, and the index from now on. */
+  /** Within the object's turn: the record as the bucket has it, and the index from now on; rejects where that can't follow. */
   refresh(name: string, key: string): Promise<StoredRecord | undefined>
+  /** The same for who only reads: an index on a full disk is behind, and is made to follow later. */
+  read(name: string, key: string): Promise<StoredRecord | undefined>
   /**
    * Within the object's turn: removes it, unless it is not what was seen any more. The gateway may know no removal by condition,
    * so one that is written right then may go: it is a tombstone nobody touched for days that this is for.
@@ -66,7 +68,7 @@ export function createMirror({ bucket, layout, index, tags, emptyFor }: MirrorOp
     if (!known) await index.use(new Map([[record.key, Date.now()]]))
   }
 
-  const refresh = async (name: string, key: string | undefined) => {
+  const refresh = async (name: string, key: string | undefined, mayLag = false) => {
     const seen = tags.get(name)
     const known = seen && (await isIntact(seen)) ? seen.tag : undefined
     const found = await bucket.get(name, known)
@@ -84,8 +86,7 @@ export function createMirror({ bucket, layout, index, tags, emptyFor }: MirrorOp
       return undefined
     }
     const adopted = adopt(record, found.bytes).then(() => tags.put(name, seenOf(record, found.tag)))
-    // An index on a full disk is behind, and is made to follow later; who looks one up has no part in that.
-    await (key === undefined ? adopted : adopted.catch(() => {}))
+    await (mayLag ? adopted.catch(() => {}) : adopted)
     return saysSomething(record) ? record : undefined
   }
 
@@ -106,6 +107,7 @@ export function createMirror({ bucket, layout, index, tags, emptyFor }: MirrorOp
     inTurn,
     isIntact,
     refresh,
+    read: (name, key) => refresh(name, key, true),
     remove,
     async *walk(prefix, after) {
       let from = after

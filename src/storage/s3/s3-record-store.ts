@@ -59,7 +59,7 @@ export function openS3RecordStore(options: S3RecordStoreOptions): S3RecordStore 
   const get = async (key: string): Promise<StoredRecord | undefined> => {
     const name = layout.record(key)
     try {
-      return await mirror.inTurn(name, () => mirror.refresh(name, key))
+      return await mirror.inTurn(name, () => mirror.read(name, key))
     } catch (error) {
       // What is not in the index is not known to be absent.
       const known = isLarderError(error) ? await index.get(key) : undefined
@@ -75,7 +75,8 @@ export function openS3RecordStore(options: S3RecordStoreOptions): S3RecordStore 
     return mirror.inTurn(name, async () => {
       const next = { ...record, version: Math.max(ifVersion + 1, record.version) }
       let current = await index.get(record.key)
-      // What is known may be out of date, and then so is its tag: the second try knows.
+      // What is known may be out of date, and then so is its tag: the second try knows. Where nothing can be noted of it, no
+      // try ever would.
       for (const isLast of [false, true]) {
         if ((current?.version ?? 0) === ifVersion) {
           const written = await write(name, next, ifVersion)

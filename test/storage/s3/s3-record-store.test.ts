@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { storageKey } from '../../../src/caching/cache-key.js'
 import { encodeRecord } from '../../../src/caching/record-encoding.js'
+import { LarderError } from '../../../src/errors.js'
+import { openLmdbRecordStore } from '../../../src/storage/disk/lmdb-record-store.js'
 import type { RecordStore } from '../../../src/storage/record-store.js'
 import type { S3RecordStore } from '../../../src/storage/s3/s3-record-store.js'
 import { type RecordStoreDriver, recordStoreContract } from '../../contract/record-store.js'
@@ -160,6 +162,25 @@ describe.skipIf(missing(...radosgwPrograms).length > 0)(title('S3 record store',
     expect(records.references(digest)).toBe(true)
     await records.catchUp()
     expect(records.references(digest)).toBe(false)
+  })
+
+  it('D6: a replica whose disk takes nothing reads what others wrote; it writes, or says that it can’t, at once', async () => {
+    const prefix = freshPrefix()
+    const fault = new LarderError('STORE_FAULT', 'no space')
+    const openIndex = (directory: string): RecordStore => ({
+      ...openLmdbRecordStore(directory),
+      put: () => Promise.reject(fault),
+    })
+    const one = await replicaOf(gateway, { prefix, replica: 'one' })
+    const full = await replicaOf(gateway, { prefix, replica: 'full', openIndex })
+    onTestFinished(one.dispose)
+    onTestFinished(full.dispose)
+    await one.store.records.put(stored('raw/a'), 0)
+    expect(await full.store.records.get('raw/a')).toEqual(stored('raw/a'))
+    // Else whoever changes a record would try for ever.
+    await expect(full.store.records.put(stored('raw/a', small, 2), 1)).rejects.toBe(fault)
+    await expect(full.store.records.put(stored('raw/b'), 0)).resolves.toMatchObject({ done: true })
+    expect(await one.store.records.get('raw/b')).toEqual(stored('raw/b'))
   })
 
   it('D5: an object that is no record counts as absent, is told of, and is written over', async () => {

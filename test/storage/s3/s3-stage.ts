@@ -13,6 +13,7 @@ import {
 import { onTestFinished } from 'vitest'
 import { createLog } from '../../../src/log.js'
 import { openLmdbRecordStore } from '../../../src/storage/disk/lmdb-record-store.js'
+import type { RecordStore } from '../../../src/storage/record-store.js'
 import { openS3Store, type Pace, type S3Store } from '../../../src/storage/s3/open-s3-store.js'
 import { workDirectory } from '../fixtures.js'
 
@@ -25,6 +26,7 @@ export interface S3Opening {
   readonly prefix?: string
   readonly replica?: string
   readonly pace?: Partial<Pace>
+  readonly openIndex?: (directory: string) => RecordStore
 }
 
 /** Blobs go at once, and nothing is done by the clock: what a test wants to happen it asks for. */
@@ -34,11 +36,11 @@ export const freshPrefix = () => `${randomUUID().slice(0, 8)}/`
 
 /** As compose opens it, quietly. */
 function openStore({ url, bucket }: S3Place, directory: string, opening: S3Opening = {}): Promise<S3Store> {
-  const { prefix = '', replica = 'one', pace = {} } = opening
+  const { prefix = '', replica = 'one', pace = {}, openIndex = openLmdbRecordStore } = opening
   return openS3Store({
     settings: { bucket, endpoint: url, region: 'us-east-1', prefix, pathStyle: true },
     ...{ directory, replica },
-    openIndex: openLmdbRecordStore,
+    openIndex,
     log: createLog('silent'),
     pace: { ...still, ...pace },
   })
