@@ -42,6 +42,8 @@ export type Fault =
   | { readonly kind: 'cut'; readonly after: number }
   /** No answer, ever. */
   | { readonly kind: 'silent' }
+  /** Its connection is broken before any of its body is taken. */
+  | { readonly kind: 'broken' }
   /** It is passed on so many ms later. */
   | { readonly kind: 'late'; readonly by: number }
 
@@ -70,6 +72,7 @@ export async function faultyGateway(target: string): Promise<FaultyGateway> {
     // A silent one takes what is sent, like a stopped process whose kernel goes on.
     const fault = decide?.(one)
     if (fault?.kind === 'silent') return void incoming.resume()
+    if (fault?.kind === 'broken') return void incoming.socket.destroy()
     if (fault?.kind === 'status') return refuse(incoming, outgoing, fault.status)
     if (fault?.kind === 'late') return void setTimeout(() => pass(target, incoming, outgoing, fault), fault.by)
     pass(target, incoming, outgoing, fault)

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { Readable } from 'node:stream'
 import {
   AbortMultipartUploadCommand,
   type CompletedPart,
@@ -96,16 +97,9 @@ export async function upload(options: UploadOptions, name: string, parcel: Parce
   const { client, bucket, ask } = options
   const [only] = parcel.parts
   if (parcel.parts.length > 1 || !only) return uploadParts(options, name, parcel)
-  await ask(
-    (abortSignal) =>
-      client.send(
-        new PutObjectCommand({
-          ...{ Bucket: bucket, Key: name, ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64') },
-          ...bodyOf(parcel, only),
-        }),
-        { abortSignal },
-      ),
-    { deadline: partDeadline },
+  const object = { Bucket: bucket, Key: name, ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64') }
+  await send(ask, parcel, only, (body, abortSignal) =>
+    client.send(new PutObjectCommand({ ...object, ...body }), { abortSignal }),
   )
 }
 
@@ -118,12 +112,8 @@ async function uploadParts({ client, bucket, ask }: UploadOptions, name: string,
   try {
     const done: CompletedPart[] = []
     await inLanes(parcel.parts.entries(), partsAtOnce, async ([i, part]) => {
-      const { ETag } = await ask(
-        (abortSignal) => {
-          const sent = { ...uploading, PartNumber: i + 1, ...bodyOf(parcel, part) }
-          return client.send(new UploadPartCommand(sent), { abortSignal })
-        },
-        { deadline: partDeadline },
+      const { ETag } = await send(ask, parcel, part, (body, abortSignal) =>
+        client.send(new UploadPartCommand({ ...uploading, PartNumber: i + 1, ...body }), { abortSignal }),
       )
       done[i] = { ETag, PartNumber: i + 1 }
     })
@@ -137,12 +127,40 @@ async function uploadParts({ client, bucket, ask }: UploadOptions, name: string,
   }
 }
 
-/** A stream of its own for each try; the gateway refuses what its MD5 does not fit. */
-const bodyOf = ({ file, size }: Parcel, { start, end, md5 }: Part) => ({
-  Body: size === 0 ? Buffer.alloc(0) : createReadStream(file, { start, end: end - 1 }),
-  ContentLength: end - start,
-  ContentMD5: md5.toString('base64'),
-})
+interface PartBody {
+  readonly Body: Readable
+  readonly ContentLength: number
+  readonly ContentMD5: string
+}
+
+/** A stream of its own for each try, which ends with it; the gateway refuses what its MD5 does not fit. */
+async function send<T>(
+  ask: Ask,
+  { file, size }: Parcel,
+  { start, end, md5 }: Part,
+  request: (body: PartBody, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const result = await ask(
+    async (signal) => {
+      const Body = size === 0 ? Readable.from([]) : createReadStream(file, { start, end: end - 1 })
+      const unreadable = new AbortController()
+      Body.on('error', (error: Error) => unreadable.abort(error))
+      const body = { Body, ContentLength: end - start, ContentMD5: md5.toString('base64') }
+      try {
+        return { answer: await request(body, AbortSignal.any([signal, unreadable.signal])) }
+      } catch (error) {
+        // No fault of the gateway's: it would not be better for being asked again.
+        if (unreadable.signal.aborted) return { fault: unreadable.signal.reason as unknown }
+        throw error
+      } finally {
+        Body.destroy()
+      }
+    },
+    { deadline: partDeadline },
+  )
+  if ('fault' in result) throw result.fault
+  return result.answer
+}
 
 /**
  * Ends what began under the prefix before (ms since the epoch) and never became whole, as far as we may: who may not look for it

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { BlobStore } from '../../../src/storage/blob-store.js'
 import { inLanes } from '../../../src/storage/s3/lanes.js'
@@ -6,7 +7,7 @@ import { type BlobStoreDriver, blobStoreContract } from '../../contract/blob-sto
 import { radosgwPrograms } from '../../support/radosgw.js'
 import { type Fault, type FaultyGateway, faultyGateway, type Gateway, openGateway } from '../../support/s3-gateway.js'
 import { missing, title } from '../../support/servers.js'
-import { collect, digestOf, expectBytes, noise } from '../fixtures.js'
+import { collect, digestOf, expectBytes, isEmpty, noise, openUnder, settled } from '../fixtures.js'
 import { behind, freshPrefix, replicaOf, replicasOf } from './s3-stage.js'
 
 describe.skipIf(missing(...radosgwPrograms).length > 0)(title('S3 blob store', ...radosgwPrograms), () => {
@@ -67,7 +68,8 @@ describe.skipIf(missing(...radosgwPrograms).length > 0)(title('S3 blob store', .
       return digestOf(bytes)
     }
     const writes = () => front.seen.filter(({ method, path }) => method === 'PUT' && path.includes('/blobs/')).length
-    return { prefix, blobs, put, writes, stage: replica.staging.stage }
+    const { health } = replica.store
+    return { prefix, blobs, health, put, writes, ...replica.staging }
   }
 
   /** The clock goes on, and the gateway's does not: signatures are made to fit that. */
@@ -135,6 +137,30 @@ describe.skipIf(missing(...radosgwPrograms).length > 0)(title('S3 blob store', .
     await put(bytes)
     expectBytes(await readAll(blobs, bytes), bytes)
   })
+
+  it('an upload that breaks off leaves nothing open', async () => {
+    const { blobs, stage, directory } = await setStage()
+    const bytes = noise(partSize)
+    front.fault(({ method, path }) => (method === 'PUT' && path.includes('/blobs/') ? { kind: 'broken' } : undefined))
+    await expect(blobs.put(digestOf(bytes), await stage(bytes))).rejects.toMatchObject({ code: 'STORE_FAULT' })
+    expect(await settled(() => openUnder(directory), isEmpty)).toEqual([])
+  })
+
+  it.each([20_000, partSize + 1])(
+    'a staged file of %i bytes that cannot be read is no fault of the gateway',
+    async (size) => {
+      const { blobs, health, stage } = await setStage()
+      const bytes = noise(size)
+      const file = await stage(bytes)
+      // It has been read once by then, for its digests.
+      front.fault(({ path }) => void (path.includes('/blobs/') && rmSync(file, { force: true })))
+      await expect(blobs.put(digestOf(bytes), file)).rejects.toMatchObject({
+        code: 'STORE_FAULT',
+        cause: { code: 'ENOENT' },
+      })
+      expect([health.healthy, await isStored(blobs, bytes)]).toEqual([true, false])
+    },
+  )
 
   it('a body that was changed on its way is refused by the gateway', async () => {
     const { blobs, stage } = await setStage()
