@@ -88,9 +88,13 @@ export function openArtifactStore(options: ArtifactStoreOptions): ArtifactStore 
   const reservations = new WeakMap<StagedBody, Reservation>()
 
   const newest = async (key: string, stored: ReturnType<RecordStore['get']>): Promise<StoredRecord | undefined> => {
+    const before = hot.known(key)
     const ours = await stored
     const record = sharing ? await sharing.newest(key, ours) : ours
-    return record ? hot.remember(record) : hot.known(key)
+    if (record) return hot.remember(record)
+    // What was written here meanwhile is newer than what was found; what was in memory before, another one has removed.
+    if (options.isShared && before?.variants.length && hot.known(key) === before) hot.forget(key)
+    return hot.known(key)
   }
 
   const collect = async (ended: AbortSignal) => {

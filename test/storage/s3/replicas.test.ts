@@ -108,6 +108,21 @@ describe.skipIf(missing(...radosgwPrograms).length > 0)(title('replicas on one b
     expectBytes((await two.get('/a')).body, body)
   })
 
+  it('D1: what one replica dropped the others do not go on with from memory', async () => {
+    const clock = stopClock()
+    const { origin, prefix, replica } = await setStage()
+    const body = origin.put('/a', noise(3_000_000))
+    const [one, two, three] = [await replica(), await replica(), await replica()]
+    await one.warm('/a')
+    expect((await three.get('/a', {}, { method: 'HEAD' })).status).toBe(200)
+    const bucket = behind(gateway)
+    const [name = ''] = await bucket.names(`${prefix}v1/blobs/`)
+    await bucket.put(name, noise(body.length))
+    expect((await (await two.open('/a')).finished).ended).toBe('broken')
+    await clock.pass(3)
+    expectBytes((await three.get('/a')).body, body)
+  })
+
   it('D1, K5: what one replica replaces the others see once they look again', async () => {
     const clock = stopClock()
     const { origin, replica } = await setStage()
