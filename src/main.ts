@@ -1,4 +1,6 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
+// Without the dashes Node would take `--env-file` of `larder doctor` for its own option, wherever it stands, and do what a
+// NODE_OPTIONS in that file says: run code of the project that is judged.
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'

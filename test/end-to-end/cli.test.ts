@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -15,9 +15,12 @@ interface Ran {
 }
 
 /** The built command as a process of its own, in an empty directory. */
-async function larder(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+const larder = (argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> =>
+  ran(process.execPath, [main, ...argv], env)
+
+async function ran(program: string, argv: readonly string[], env: Readonly<Record<string, string>>): Promise<Ran> {
   const cwd = await temporaryDirectory()
-  const child = spawn(process.execPath, [main, ...argv], {
+  const child = spawn(program, argv, {
     ...{ cwd, env: { PATH: process.env.PATH ?? '', ...env } },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -155,5 +158,25 @@ describe('larder check', () => {
     expect(out).toMatch(/^raw +http:\/\/127\.0\.0\.1:\d+\/a\.tgz +127\.0\.0\.1 +206 +\d+ +no +yes/m)
     expect(out).toMatch(/^dead .*UPSTREAM_UNREACHABLE/m)
     expect((await larder(['check', '--path', 'other/a.tgz'], { LARDER_CONFIG })).code).toBe(2)
+  })
+})
+
+describe('larder doctor, as installed', () => {
+  it('reads the file it judges itself: Node takes no options from it', async () => {
+    const directory = await temporaryDirectory()
+    const at = (name: string) => join(directory, name)
+    await writeFile(at('other.cjs'), `require('node:fs').writeFileSync(${JSON.stringify(at('ran'))}, '')`)
+    await writeFile(at('.env'), `NODE_OPTIONS=--require=${at('other.cjs')}\nGO_BUCKET_URL=https://elsewhere.test/go\n`)
+    await writeFile(at('repositories.yaml'), 'presets: [heroku-go]\npublicUrl: https://larder.test\n')
+    // As whoever installs it does: npm, the Dockerfile.
+    await chmod(main, 0o755)
+    const doctor = (file: string) =>
+      ran(main, ['doctor', '--env-file', file], { LARDER_CONFIG: at('repositories.yaml') })
+    expect(await doctor(at('.env'))).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('.env:2: GO_BUCKET_URL leads to elsewhere.test'),
+    })
+    expect(await readdir(directory)).not.toContain('ran')
+    expect(await doctor(at('nothing'))).toMatchObject({ code: 2, err: expect.stringContaining('does not exist') })
   })
 })
