@@ -1,4 +1,4 @@
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml'
 import { readAssignments, type WrittenVariable } from './assignments.js'
 import { ConfigError } from './config-error.js'
 import { nestsTooDeeply } from './nesting.js'
@@ -49,9 +49,25 @@ function readStructured(text: string, file: string, isJson: boolean): readonly W
   const [error] = document.errors
   if (error) throw unreadable(file, lines.linePos(error.pos[0]).line, 'is not YAML or JSON, expected variables')
   const lineOf = (node: Node) => lines.linePos(node.range?.[0] ?? 0).line
-  return [...variablesIn(document.contents, isJson)].map(({ name, value, at }) => ({
+  const found = [...variablesIn(document.contents, isJson, aliasesOf(document))]
+  // What several jobs have by one anchor stands in the file once.
+  return [...new Map(found.map((variable) => [variable.at, variable])).values()].map(({ name, value, at }) => ({
     ...{ name, value, line: lineOf(at), literal: false },
   }))
+}
+
+/** What is meant by a node: by an alias, what has its anchor. */
+type Meant = (node: unknown) => unknown
+
+/** In one pass: an anchor may be set anew further down. */
+function aliasesOf(document: Document.Parsed): Meant {
+  const anchors = new Map<string, Node>()
+  const meant = new Map<unknown, Node | undefined>()
+  visit(document, {
+    Alias: (_, alias) => void meant.set(alias, anchors.get(alias.source)),
+    Value: (_, value) => void (value.anchor !== undefined && anchors.set(value.anchor, value)),
+  })
+  return (node) => (meant.has(node) ? meant.get(node) : node)
 }
 
 interface Found {
@@ -61,19 +77,20 @@ interface Found {
 }
 
 /** In JSON, a map without `variables` is one of variables itself. */
-function* variablesIn(root: unknown, isJson: boolean): Generator<Found> {
+function* variablesIn(root: unknown, isJson: boolean, meant: Meant): Generator<Found> {
   if (isSeq(root)) {
     for (const item of root.items) if (isMap(item)) yield* fromApi(item.get('key', true), item.get('value', true))
     return
   }
   if (!isMap(root)) return
-  const own = root.get('variables', true)
-  if (isMap(own)) yield* fromMap(own)
-  for (const { value: job } of root.items) {
-    const ofJob = isMap(job) ? job.get('variables', true) : undefined
-    if (isMap(ofJob)) yield* fromMap(ofJob)
+  const own = meant(root.get('variables', true))
+  if (isMap(own)) yield* fromMap(own, meant)
+  for (const { value } of root.items) {
+    const job = meant(value)
+    const ofJob = isMap(job) ? meant(job.get('variables', true)) : undefined
+    if (isMap(ofJob)) yield* fromMap(ofJob, meant)
   }
-  if (own === undefined && isJson) yield* fromMap(root)
+  if (own === undefined && isJson) yield* fromMap(root, meant)
 }
 
 function* fromApi(key: unknown, value: unknown): Generator<Found> {
@@ -82,12 +99,41 @@ function* fromApi(key: unknown, value: unknown): Generator<Found> {
   if (name !== undefined && text !== undefined) yield { name, value: text, at: key as Node }
 }
 
-/** `NAME: value`, or `NAME: { value: ..., description: ... }`. */
-function* fromMap(map: { readonly items: readonly { key: unknown; value: unknown }[] }): Generator<Found> {
-  for (const { key, value } of map.items) {
-    yield* fromApi(key, isMap(value) ? value.get('value', true) : value)
+/** `NAME: value`, or `NAME: { value: ..., description: ... }`; and what is merged in by `<<` under other names. */
+function* fromMap(map: unknown, meant: Meant): Generator<Found> {
+  const names = new Set<string>()
+  const seen = new Set<unknown>()
+  const left = [map]
+  while (left.length > 0) {
+    const next = left.pop()
+    if (!isMap(next) || seen.has(next)) continue
+    seen.add(next)
+    const own = [...ownOf(next, meant)].filter(({ name }) => !names.has(name))
+    for (const { name } of own) names.add(name)
+    yield* own
+    // Those in front count first, and all that is merged into them.
+    for (const merged of mergedInto(next, meant).toReversed()) left.push(merged)
   }
 }
+
+interface Pairs {
+  readonly items: readonly { readonly key: unknown; readonly value: unknown }[]
+}
+
+const isMerge = ({ key }: Pairs['items'][number]) => isScalar(key) && key.value === '<<'
+
+function* ownOf({ items }: Pairs, meant: Meant): Generator<Found> {
+  for (const pair of items.filter((item) => !isMerge(item))) {
+    const value = meant(pair.value)
+    yield* fromApi(pair.key, isMap(value) ? meant(value.get('value', true)) : value)
+  }
+}
+
+const mergedInto = ({ items }: Pairs, meant: Meant): readonly unknown[] =>
+  items.filter(isMerge).flatMap(({ value }) => {
+    const merged = meant(value)
+    return isSeq(merged) ? merged.items.map(meant) : [merged]
+  })
 
 /** As written: `1.10` is no number. */
 function textOf(node: unknown): string | undefined {

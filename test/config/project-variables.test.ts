@@ -78,6 +78,29 @@ describe('GitLab', () => {
     ['of jobs alone', 'build:\n  image: x\n  variables:\n    B: "2"\n', ['B=2@4']],
     ['among tags of GitLab', 'build:\n  script: !reference [.setup, script]\n  variables: { B: "2" }\n', ['B=2@3']],
     [
+      'by an alias',
+      'x: &x { A: "1", B: &b "2" }\nvariables: *x\nbuild: { variables: { C: *b } }\n',
+      ['A=1@1', 'B=2@1', 'C=2@3'],
+    ],
+    [
+      'by one alias in several jobs',
+      'a:\n  variables: &x { A: "1" }\nb:\n  variables: *x\nc:\n  variables: *x\n',
+      ['A=1@2'],
+    ],
+    ['merged in', '.x: &x\n  A: "1"\n  B: "2"\nvariables:\n  <<: *x\n  B: "3"\n', ['B=3@6', 'A=1@2']],
+    [
+      'merged in from several, the first counting',
+      '.x: &x { A: "1" }\n.y: &y { A: "2", B: "2" }\nvariables:\n  <<: [*x, *y]\n',
+      ['A=1@1', 'B=2@2'],
+    ],
+    ['merged in from nowhere, and from somewhere', 'x: &x { A: "1" }\nvariables: { <<: [*nothing, *x] }\n', ['A=1@1']],
+    ['merged into itself', 'variables: &x { <<: *x, A: "1" }\n', ['A=1@1']],
+    [
+      'by an anchor that is set anew',
+      'variables: { A: &x "1", B: *x, C: &x "2", D: *x }\n',
+      ['A=1@1', 'B=1@1', 'C=2@1', 'D=2@1'],
+    ],
+    [
       'its API',
       '[\n  {"key": "A", "value": "1", "masked": true},\n  {"key": "B", "value": "x y"}\n]',
       ['A=1@2', 'B=x y@3'],
