@@ -1,4 +1,4 @@
-import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml'
+import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, visit } from 'yaml'
 import { readAssignments, type WrittenVariable } from './assignments.js'
 import { ConfigError } from './config-error.js'
 import { nestsTooDeeply } from './nesting.js'
@@ -40,16 +40,16 @@ function readLines(text: string, file: string): readonly WrittenVariable[] {
   )
 }
 
-/** JSON is YAML, too. */
+/** JSON is YAML, too. A pipeline may have its inputs in a document before it. */
 function readStructured(text: string, file: string, isJson: boolean): readonly WrittenVariable[] {
   if (nestsTooDeeply(text)) throw unreadable(file, 0, 'is nested far too deeply, expected variables')
   const lines = new LineCounter()
   // Tags such as GitLab's !reference are passed over.
-  const document = parseDocument(text, { lineCounter: lines, logLevel: 'silent', prettyErrors: false })
-  const [error] = document.errors
+  const documents = parseAllDocuments(text, { lineCounter: lines, logLevel: 'silent', prettyErrors: false })
+  const [error] = documents.flatMap(({ errors }) => errors)
   if (error) throw unreadable(file, lines.linePos(error.pos[0]).line, 'is not YAML or JSON, expected variables')
   const lineOf = (node: Node) => lines.linePos(node.range?.[0] ?? 0).line
-  const found = [...variablesIn(document.contents, isJson, aliasesOf(document))]
+  const found = documents.flatMap((document) => [...variablesIn(document.contents, isJson, aliasesOf(document))])
   // What several jobs have by one anchor stands in the file once.
   return [...new Map(found.map((variable) => [variable.at, variable])).values()].map(({ name, value, at }) => ({
     ...{ name, value, line: lineOf(at), literal: false },

@@ -100,6 +100,7 @@ describe('GitLab', () => {
       'variables: { A: &x "1", B: *x, C: &x "2", D: *x }\n',
       ['A=1@1', 'B=1@1', 'C=2@1', 'D=2@1'],
     ],
+    ['behind the inputs of a component', 'spec:\n  inputs: { a: {} }\n---\nvariables:\n  A: "1"\n', ['A=1@5']],
     [
       'its API',
       '[\n  {"key": "A", "value": "1", "masked": true},\n  {"key": "B", "value": "x y"}\n]',
@@ -114,6 +115,7 @@ describe('GitLab', () => {
 
   it.each([
     ['no YAML', 'variables:\n  A: "1\n', /is not YAML or JSON/],
+    ['no YAML in its second document', 'variables: { A: "1" }\n---\nB: "1\n', /:4:1: is not YAML or JSON/],
     ['no JSON', '[{"key": "A"', /is not YAML or JSON/],
     ['a list of other things', '[1, 2, {"name": "A"}]', /sets no variables/],
     ['nested without end', `variables: ${'['.repeat(100_000)}`, /nested far too deeply/],
