@@ -1,5 +1,6 @@
 import { forwardedNames, variableNamed, variables } from '../catalogue/variables.js'
 import { isForwarded } from '../environment/forms.js'
+import { expanded } from './expand.js'
 import type { Finding, ProjectVariable } from './finding.js'
 import { resembling } from './resembling.js'
 
@@ -7,11 +8,13 @@ import { resembling } from './resembling.js'
 const predefined = /^(CI|GITLAB|TRIGGER)(_|$)/
 
 /** Whether all that leads a build to Larder is forwarded into it, and all that is forwarded is there. */
-export function forwardingFindings(set: readonly ProjectVariable[]): readonly Finding[] {
+export function forwardingFindings(set: readonly ProjectVariable[], url: string): readonly Finding[] {
   const needed = set.filter(({ name }) => variableNamed(name) && isForwarded(name))
   const list = set.find(({ name }) => name === forwardedNames)
   if (!list) return needed.length === 0 ? [] : [notForwarded(needed)]
-  const named = list.value.split(',')
+  const named = expanded(list, set, url)?.split(',')
+  // Other names may come with a variable of elsewhere.
+  if (!named) return []
   const at = (fault: string, expected: string): Finding => ({
     line: list.line,
     variable: forwardedNames,

@@ -11,7 +11,7 @@ export function judge(set: readonly ProjectVariable[], surroundings: Surrounding
   const findings = set.flatMap((variable) =>
     faultsOf(variable, set, surroundings).map((fault) => ({ line: variable.line, variable: variable.name, ...fault })),
   )
-  const forwarding = surroundings.forwarding ? forwardingFindings(set) : []
+  const forwarding = surroundings.forwarding ? forwardingFindings(set, surroundings.url) : []
   return [...findings, ...forwarding].sort((a, b) => a.line - b.line)
 }
 

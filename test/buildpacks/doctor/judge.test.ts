@@ -381,6 +381,13 @@ describe('what GitLab forwards', () => {
   it.each([
     ['all of it', 'JVM_COMMON_BUILDPACK,GRADLE_TASK', []],
     ['what GitLab sets', 'JVM_COMMON_BUILDPACK,CI_COMMIT_SHA,GITLAB_USER_ID', []],
+    ['a list of the same file put in', '$LIST,JVM_COMMON_BUILDPACK', []],
+    ['a list of elsewhere put in', '$ELSEWHERE,GRADLE_TASK', []],
+    [
+      'what a list that was put in names',
+      'JVM_COMMON_BUILDPACK,$WRONG',
+      ['names NOT_HERE, which this file does not set; expected: a variable that is set here, or for the group'],
+    ],
     ['one of the catalogue that the group may set', 'JVM_COMMON_BUILDPACK,GO_BUCKET_URL', []],
     [
       'one is missing',
@@ -417,7 +424,8 @@ describe('what GitLab forwards', () => {
       ['names NOT_HERE, which this file does not set; expected: a variable that is set here, or for the group'],
     ],
   ])('%s', (_, value, expected) => {
-    const findings = judge([common, own, setting(list, value, 3)], forwarding)
+    const lists = [setting('LIST', 'GRADLE_TASK', 4), setting('WRONG', 'NOT_HERE', 5)]
+    const findings = judge([common, own, setting(list, value, 3), ...lists], forwarding)
     expect(findings.map(({ fault, expected: wanted }) => `${fault}; expected: ${wanted}`)).toEqual(expected)
     for (const { line, variable } of findings) expect([line, variable]).toEqual([3, list])
   })
