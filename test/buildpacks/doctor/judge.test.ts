@@ -366,6 +366,7 @@ describe('variables of variables', () => {
     ],
     ['taken as they are in single quotes', [larder, setting('GO_BUCKET_URL', '$LARDER/repository/x', 2, true)], [2]],
     ['in a circle', [setting('A', '$B', 1), setting('B', '$A', 2), setting('GO_BUCKET_URL', '$A', 3)], []],
+    ['without end', [setting('A', '$A'.repeat(1000), 1), setting('GO_BUCKET_URL', '$A', 2)], []],
     ['of elsewhere, before a wrong place', [setting('GO_BUCKET_URL', '$ELSEWHERE/repository/nope', 1)], [1]],
   ])('%s', (_, set, lines) => {
     expect(judge(set, surroundings).map(({ line }) => line)).toEqual(lines)
