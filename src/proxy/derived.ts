@@ -17,9 +17,12 @@ export function tagOf({ headers, digest }: Artifact, { id }: RewritePlan): strin
   return `${etag?.startsWith('W/') ? 'W/' : ''}"larder-${hash}"`
 }
 
-/** They tell of the original's bytes. */
+/**
+ * They tell of the original's bytes. Its date would hold for all forms of it, and for itself: a download of one could be
+ * resumed with another (RFC 9110 §13.1.5).
+ */
 const ofItsBytes =
-  /^(?:etag|content-md5|digest|repr-digest|content-digest|x-checksum-.*|x-amz-checksum-.*|x-goog-hash|x-larder-rewritten)$/
+  /^(?:etag|last-modified|content-md5|digest|repr-digest|content-digest|x-checksum-.*|x-amz-checksum-.*|x-goog-hash|x-larder-rewritten)$/
 
 /** How a derived form is told to a client: `stored` where it is here whole. */
 export const described = (original: Artifact, tag: string | undefined, stored: StoredResponse | undefined) => ({

@@ -122,6 +122,20 @@ describe('a rewritten artifact', () => {
     expect([part.status, part.body.toString()]).toEqual([206, ours(larder).slice(5)])
   })
 
+  it('C5: the date of the original tells no form from another, and none is resumed by it', async () => {
+    const origin = await startOrigin()
+    onTestFinished(() => origin.stop())
+    const date = 'Thu, 01 Jan 2026 00:00:00 GMT'
+    origin.put(path, theirs, { etag: 'W/"1"', headers: { 'Last-Modified': date } })
+    const repositories = { jdks: { remote: 'https://jdks.test/base' } }
+    const larder = await inFront(origin.url, settings, {}, { publicHosts: ['a.test', 'b.test'], repositories })
+    for (const host of ['a.test', 'b.test']) await larder.warm(path, { Host: host })
+    const rest = await larder.get(path, { Host: 'b.test', Range: 'bytes=5-', 'If-Range': date })
+    expect([rest.status, rest.body.toString()]).toEqual([200, script('http://b.test/repository/jdks')])
+    expect(rest.header('last-modified')).toBe(undefined)
+    expect((await larder.head(`${path}?original`)).header('last-modified')).toBe(date)
+  })
+
   it('R5, C6: goes out as the original comes in; all who ask meanwhile share one download and one derivation', async () => {
     const { origin, larder } = await stage()
     const { body, members } = await archive()
