@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { derivedKey, originalKey, withoutQueryValues } from '../caching/cache-key.js'
-import type { StoredResponse } from '../caching/record.js'
+import type { Digest, StoredResponse } from '../caching/record.js'
 import { rewriteRule } from '../caching/rewrite-rules.js'
 import { isLarderError, LarderError } from '../errors.js'
 import type { Logger } from '../log.js'
@@ -118,6 +118,12 @@ export function createDerivations(deps: DeriveDeps): Derivations {
 
   const sourceOf = ({ request, plan }: Subject) => derivedSource({ resolve, request, plan, signal: stopping.signal })
 
+  /** By what it will be known as from now on; `digest`: under which the original is stored, if it is. */
+  const giveUp = (subject: Subject, digest: Digest | undefined) => {
+    const tag = tagOf({ ...subject.original, digest }, subject.plan)
+    if (tag !== undefined) givenUp.set(flightOf({ ...subject, tag }), true)
+  }
+
   const begin = (subject: Subject, epoch: number): Derivation => {
     const { request, key } = subject
     const { signal } = stopping
@@ -134,8 +140,8 @@ export function createDerivations(deps: DeriveDeps): Derivations {
       epoch,
       response,
     )
-    void growing.unstored().then((error) => {
-      if (error?.code === 'REWRITE_FAILED') givenUp.set(flightOf(subject), true)
+    void growing.unstored().then(async (error) => {
+      if (error?.code === 'REWRITE_FAILED') giveUp(subject, await digest())
       if (!error) tell(deps.log, key, outcome())
     })
     return { growing, done }

@@ -178,6 +178,18 @@ describe('a rewritten artifact', () => {
     expect(answer.header('etag')).toBe(origin.files.get(archived)?.etag)
   })
 
+  it('R5: so does one without a tag, and what comes in its place is rewritten', async () => {
+    const { origin, larder } = await stage()
+    const { body } = await archive()
+    origin.put(archived, body.subarray(0, 1_500_000), { etag: false })
+    expect((await larder.get(archived)).ended).toBe('broken')
+    await larder.settled()
+    expect((await larder.get(archived)).ended).toBe('end')
+    origin.put(archived, body, { etag: false })
+    await administer(larder, 'POST', '/purge', { repository: 'raw', path: archived.slice(1) })
+    expect((await membersOf((await larder.get(archived)).body)).get('bin/compile')?.toString()).toBe(ours(larder))
+  })
+
   it('R2, K2: follows the freshness of the original: derived again only when that has changed', async () => {
     const { origin, larder } = await stage({ maxAge: '0s' })
     origin.put(path, theirs)
