@@ -108,12 +108,15 @@ export function createDerivations(deps: DeriveDeps): Derivations {
     const { original, tag } = subject
     const head = { ...original, ...described(original, tag, undefined) }
     if (original.body.kind === 'none') return head
-    const { body: chunks, discard } = sourceOf(subject).of(original).response
+    const { body, discard } = sourceOf(subject).of(original).response
     const end = () => {
       discard()
       release(original.body)
     }
-    return { ...head, body: { kind: 'passing', chunks, discard: end } }
+    const failed = (error: unknown) => {
+      if (isLarderError(error) && error.code === 'REWRITE_FAILED') giveUp(subject, original.digest)
+    }
+    return { ...head, body: { kind: 'passing', chunks: telling(body, failed), discard: end } }
   }
 
   const sourceOf = ({ request, plan }: Subject) => derivedSource({ resolve, request, plan, signal: stopping.signal })
@@ -165,6 +168,15 @@ export function createDerivations(deps: DeriveDeps): Derivations {
     idle: flights.idle,
     inFlight: () => flights.size,
     abort: () => stopping.abort(new LarderError('SHUTTING_DOWN', 'the server is shutting down')),
+  }
+}
+
+async function* telling(chunks: AsyncIterable<Uint8Array>, failed: (error: unknown) => void) {
+  try {
+    yield* chunks
+  } catch (error) {
+    failed(error)
+    throw error
   }
 }
 

@@ -190,6 +190,15 @@ describe('a rewritten artifact', () => {
     expect((await membersOf((await larder.get(archived)).body)).get('bin/compile')?.toString()).toBe(ours(larder))
   })
 
+  it('R5, C6: so does one that may not be stored, as long as it has a tag', async () => {
+    const { origin, larder } = await stage()
+    const damaged = (await archive()).body.subarray(0, 1_500_000)
+    origin.put(archived, damaged, { headers: { 'Cache-Control': 'no-store' } })
+    expect((await larder.get(archived)).ended).toBe('broken')
+    const answer = await larder.get(archived)
+    expect([answer.ended, answer.body.equals(damaged)]).toEqual(['end', true])
+  })
+
   it('R2, K2: follows the freshness of the original: derived again only when that has changed', async () => {
     const { origin, larder } = await stage({ maxAge: '0s' })
     origin.put(path, theirs)
