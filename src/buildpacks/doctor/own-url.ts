@@ -4,9 +4,9 @@ import type { Fault, Surroundings } from './finding.js'
 export const httpUrl = (value: string): URL | undefined =>
   /^https?:\/\//i.test(value) && URL.canParse(value) ? new URL(value) : undefined
 
-/** The place of a URL of ours: what stands behind /repository/. */
+/** The place of a URL of ours: what stands behind /repository/. None behind an empty segment, which no route has. */
 export function placeOf({ pathname }: URL): { readonly repository: string; readonly path: string } | undefined {
-  const [, repository, path = ''] = /\/repository\/([^/]+)(?:\/(.*))?$/.exec(pathname) ?? []
+  const [, repository, path = ''] = /^(?:\/[^/]+)*?\/repository\/([^/]+)(?:\/(.*))?$/.exec(pathname) ?? []
   return repository === undefined ? undefined : { repository, path }
 }
 

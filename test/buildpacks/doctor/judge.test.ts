@@ -358,6 +358,11 @@ describe('variables of variables', () => {
   const larder = setting('LARDER', 'https://larder.corp', 1)
   it.each([
     ['put in', [larder, setting('GO_BUCKET_URL', '$LARDER/repository/nope', 2)], [2]],
+    [
+      'one that ends in a slash, before another',
+      [setting('BASE', 'https://larder.corp/'), setting('GO_BUCKET_URL', '$BASE/repository/heroku-golang-prod', 2)],
+      [2],
+    ],
     ['in braces', [larder, setting('GO_BUCKET_URL', `\${LARDER}/repository/heroku-golang-prod`, 2)], []],
     [
       'inside one another',
