@@ -79,18 +79,20 @@ interface Outlook {
 
 type Foreseen = Awaited<ReturnType<ExplainDeps['foresee']>>
 
-async function outlook({ foresee }: ExplainDeps, request: Parameters<ExplainDeps['foresee']>[0]): Promise<Outlook> {
+type Asked = Parameters<ExplainDeps['foresee']>[0]
+
+interface MemberOutlook {
+  readonly member: Repository
+  readonly foreseen: Foresight
+}
+
+async function outlook({ foresee }: ExplainDeps, request: Asked): Promise<Outlook> {
   const { repository } = request
   if (repository.type !== 'group') {
     const { known, ...foreseen } = await foresee(request)
     return { foreseen, known, sentence: outlookSentence(repository, foreseen), members: [] }
   }
-  const members = await Promise.all(
-    repository.members.map(async (member) => {
-      const { known: _, ...foreseen } = await foresee({ ...request, repository: member })
-      return { member, foreseen }
-    }),
-  )
+  const members = await ofMembers(foresee, request)
   const possible = members.filter(({ foreseen: { action } }) => action !== 'absent' && action !== 'not-routed')
   const [first] = possible
   // Behind one in trouble only what is stored is served.
@@ -106,6 +108,21 @@ async function outlook({ foresee }: ExplainDeps, request: Parameters<ExplainDeps
       ...outcome(foreseen, outlookSentence(member, foreseen)),
     })),
   }
+}
+
+/** A group among the members stands for its own, as far as its routing rules let a request through. */
+async function ofMembers(foresee: ExplainDeps['foresee'], request: Asked): Promise<readonly MemberOutlook[]> {
+  const members = request.repository.members.map(async (member): Promise<readonly MemberOutlook[]> => {
+    const asked = { ...request, repository: member }
+    if (member.type === 'group') {
+      const others = await ofMembers(foresee, asked)
+      const isOpen = isRouted(member.routing, request.target)
+      return isOpen ? others : others.map((other) => ({ ...other, foreseen: notRouted }))
+    }
+    const { known: _, ...foreseen } = await foresee(asked)
+    return [{ member, foreseen }]
+  })
+  return (await Promise.all(members)).flat()
 }
 
 const isStored = ({ action }: Foresight) =>

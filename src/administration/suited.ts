@@ -28,6 +28,9 @@ export function asking(repository: Repository): Repository {
   throw unfit(`${name} is a group and asks no remote itself: name one of its members, ${membersOf(repository)}`)
 }
 
-const membersOf = ({ members }: Repository) => members.map(({ name }) => name).join(', ')
+const membersOf = (group: Repository) => [...new Set(leavesOf(group))].join(', ')
+
+const leavesOf = ({ members }: Repository): readonly string[] =>
+  members.flatMap((member) => (isStoring(member) ? [member.name] : leavesOf(member)))
 
 const unfit = (message: string) => new LarderError('REQUEST_INVALID', message)

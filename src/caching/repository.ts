@@ -9,7 +9,7 @@ export interface Repository {
   readonly profile: Profile
   /** Remote storage of a proxy: mirrors of the same content, asked in this order. Others have none. */
   readonly remotes: readonly Remote[]
-  /** Whom a group asks, in this order; none of them is a group. Others have none. */
+  /** Whom a group asks, in this order; each may be a group with routing rules of its own. Others have none. */
   readonly members: readonly Repository[]
   /** Whether an upload may replace what a hosted repository has. */
   readonly redeploy: boolean

@@ -82,25 +82,12 @@ export function buildRepositories(
   }
   const names = Object.keys(own)
   const built = new Map<string, Repository>()
-  for (const name of names) if (own[name]?.type !== 'group') built.set(name, build(name, []))
-  for (const name of names) {
-    if (own[name]?.type === 'group')
-      built.set(
-        name,
-        build(
-          name,
-          membersOf(name, own).flatMap((n) => built.get(n) ?? []),
-        ),
-      )
+  const get = (name: string): Repository => {
+    const known = built.get(name) ?? build(name, (own[name]?.members ?? []).map(get))
+    built.set(name, known)
+    return known
   }
-  return deepFreeze(names.map((name) => built.get(name) as Repository))
-}
-
-/** The names of those a group asks in the end: members that are groups stand for theirs. */
-function membersOf(group: string, own: Readonly<Record<string, OwnSettings>>): readonly string[] {
-  const members = own[group]?.members ?? []
-  const names = members.flatMap((name) => (own[name]?.type === 'group' ? membersOf(name, own) : [name]))
-  return [...new Set(names)]
+  return deepFreeze(names.map(get))
 }
 
 /** `defaults` are written for all repositories, so what a plain shared cache may not have just passes it by. */

@@ -7,19 +7,23 @@ import { notRouted, type Resolution, type Resolve } from './resolution.js'
  * behind it, which might have other bytes under that path; what they have stored is served (K3).
  */
 export function createGroups(resolve: Resolve): (request: ArtifactRequest) => Promise<Resolution> {
-  return async (request) => {
+  const ofGroup = async (request: ArtifactRequest): Promise<Resolution> => {
     const { members, routing } = request.repository
     if (!isRouted(routing, request.target)) return notRouted
     const others: Resolution[] = []
     for (const repository of members) {
-      const resolution = await resolve({ ...request, repository, storedOnly: others.some(isTrouble) })
+      const isGroup = repository.type === 'group'
+      const storedOnly = request.storedOnly === true || others.some(isTrouble)
+      const resolution = await (isGroup ? ofGroup : resolve)({ ...request, repository, storedOnly })
       if (resolution.kind === 'artifact') {
+        if (isGroup) return resolution
         return { ...resolution, cache: { ...resolution.cache, detail: repository.name } }
       }
       others.push(resolution)
     }
     return others.find(isTrouble) ?? others.find(({ kind }) => kind === 'refused') ?? absence(others)
   }
+  return ofGroup
 }
 
 /** Trouble keeps a member from saying whether it has the artifact; a path that isn't routed to it, it does not have. */

@@ -12,7 +12,7 @@ interface Stage {
 }
 
 /** A group `all` of two repositories: `raw`, then `spare`. */
-async function stage(settings: Settings = {}, group: Settings = {}): Promise<Stage> {
+async function stage(settings: Settings = {}, group: Settings = {}, others: Settings = {}): Promise<Stage> {
   const [first, second] = [await startOrigin(), await startOrigin()]
   onTestFinished(() => first.stop())
   onTestFinished(() => second.stop())
@@ -22,7 +22,7 @@ async function stage(settings: Settings = {}, group: Settings = {}): Promise<Sta
     settings,
     {},
     {
-      repositories: { spare, all: { type: 'group', members: ['raw', 'spare'], ...group } },
+      repositories: { spare, all: { type: 'group', members: ['raw', 'spare'], ...group }, ...others },
     },
   )
   return { larder, first, second, all: (path, options) => get(`${larder.url}/repository/all${path}`, options) }
@@ -97,6 +97,35 @@ describe('a group', () => {
     const answer = await all('/x.bin')
     expect([answer.status, answer.header('x-larder-error')]).toEqual([404, 'PATH_NOT_ROUTED'])
     expect([...first.requests, ...second.requests]).toEqual([])
+  })
+
+  it('G1, C9: a group in it keeps its routing rules', async () => {
+    const inner = { type: 'group', members: ['raw', 'spare'], allow: ['jdk/**'], block: ['jdk/secret'] }
+    const { first, second, all } = await stage({}, { members: ['inner'] }, { inner })
+    first.put('/jdk/secret', 'secret')
+    first.put('/x.bin', 'x')
+    second.put('/jdk/a', 'second')
+    for (const path of ['/jdk/secret', '/x.bin']) {
+      expect((await all(path)).header('x-larder-error')).toBe('PATH_NOT_ROUTED')
+    }
+    expect([...first.requests, ...second.requests]).toEqual([])
+    const answer = await all('/jdk/a')
+    expect([answer.body.toString(), answer.header('cache-status')]).toEqual([
+      'second',
+      'larder; fwd=uri-miss; stored; detail=spare',
+    ])
+  })
+
+  it('G2: trouble in a group in it is trouble, and trouble before it holds for its members', async () => {
+    const inner = { type: 'group', members: ['raw'] }
+    const behind = await stage({}, { members: ['inner', 'spare'] }, { inner })
+    behind.first.plan('/x.bin', { status: 500 })
+    behind.second.put('/x.bin', 'second')
+    expect([(await behind.all('/x.bin')).status, behind.second.requests]).toEqual([502, []])
+    const before = await stage({}, { members: ['raw', 'inner'] }, { inner: { type: 'group', members: ['spare'] } })
+    before.first.plan('/x.bin', { status: 500 })
+    before.second.put('/x.bin', 'second')
+    expect([(await before.all('/x.bin')).status, before.second.requests]).toEqual([502, []])
   })
 
   it('C1, C4, C5: HEAD and ranges are its member’s', async () => {
