@@ -8,7 +8,7 @@ import { rewriting } from './rewriting.js'
 import { createTextRewriter } from './text.js'
 
 /** Goes up with each change of what is made of the same original. */
-const version = 1
+const version = 2
 
 /** Bases whose plans are kept for each rule: the schemes and hosts that builds know us by. */
 const basesKept = 64

@@ -25,6 +25,10 @@ export async function judgeZip(body: OpenBody, size: number, rewriting: MemberRe
   const layout = await zipLayout(body, { size, longest: rewriting.limits.listing })
   if (!layout) return { kind: 'untouched', why: 'format' }
   if (layout.entries.some(({ path }) => signature.test(path))) return { kind: 'untouched', why: 'signed' }
+  // No entry unpacks to more than it says.
+  const looked = layout.entries.filter((entry) => isLookedInto(entry, rewriting))
+  const expanded = looked.reduce((sum, entry) => sum + entry.size, 0)
+  if (expanded > rewriting.limits.expanded) return { kind: 'untouched', why: 'size' }
   return { kind: 'rewritten', chunks: rewriteZip(body, layout, rewriting) }
 }
 
@@ -103,16 +107,16 @@ function describe(header: Buffer, at: number, { flags, crc, data, size }: Change
   header.writeUInt32LE(size, at + 16)
 }
 
-/** What an entry holds, if it is to be looked into and is what its header says. */
-async function contentOf(
-  body: OpenBody,
-  entry: ZipEntry,
-  { fits, limits }: MemberRewriting,
-): Promise<Buffer | undefined> {
-  const { method, size, packedSize, start, headerSize } = entry
-  const isOpen = (entry.flags & encrypted) === 0
+function isLookedInto({ flags, size, packedSize, path }: ZipEntry, { fits, limits }: MemberRewriting): boolean {
+  const isOpen = (flags & encrypted) === 0
   const isSmall = size <= limits.text && packedSize <= 2 * limits.text
-  if (!isOpen || !isSmall || size === 0 || entry.path.endsWith('/') || !fits(entry.path)) return undefined
+  return isOpen && isSmall && size > 0 && !path.endsWith('/') && fits(path)
+}
+
+/** What an entry holds, if it is to be looked into and is what its header says. */
+async function contentOf(body: OpenBody, entry: ZipEntry, rewriting: MemberRewriting): Promise<Buffer | undefined> {
+  const { method, size, packedSize, start, headerSize } = entry
+  if (!isLookedInto(entry, rewriting)) return undefined
   const packed = await readRange(body, start + headerSize, start + headerSize + packedSize)
   const content = method === methods.deflated ? await inflated(packed, size) : packed
   const isWhole = content?.length === size && crc32(content) === entry.crc

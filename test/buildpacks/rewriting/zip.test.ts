@@ -221,6 +221,17 @@ describe.skipIf(missing('zip', 'unzip').length > 0)(title('zips', 'zip', 'unzip'
     expect(lying.bytes.subarray(0, start).equals(before.subarray(0, start))).toBe(true)
   })
 
+  it('is left alone where what is looked into unpacks to too much in all', async () => {
+    const directory = await planted()
+    for (const name of ['a', 'b', 'c']) writeFileSync(join(directory, name), Buffer.alloc(400_000, theirs))
+    run(directory, 'zip', ['-q', 'before.zip', 'a', 'b', 'c', 'inventory.json'])
+    const before = readFileSync(join(directory, 'before.zip'))
+    const limits = { expanded: 1_000_000 }
+    const { bytes, outcome } = await rewrite(before, { limits })
+    expect([outcome, bytes.equals(before)]).toEqual([untouched('size'), true])
+    expect((await rewrite(before, { limits, members: ['inventory.json'] })).outcome).toMatchObject({ files: 1 })
+  })
+
   it('with hostile names keeps them, and its hostile sizes harm nobody', async () => {
     const directory = await planted()
     run(directory, 'zip', ['-q', 'before.zip', 'README.md', 'inventory.json'])
