@@ -20,12 +20,22 @@ export function createPublicUrl(settings: () => PublicUrlSettings): PublicUrl {
   return (request) => {
     const host = request.headers.host?.toLowerCase()
     const { publicUrl, publicHosts } = settings()
-    const names = (hosts: readonly string[]) => host !== undefined && isAmong(host, hosts, request.socket.localPort)
+    const scheme = 'encrypted' in request.socket ? 'https' : 'http'
+    const ports = { ours: request.socket.localPort, standard: standardPorts[scheme] }
+    const names = (hosts: readonly string[]) => host !== undefined && isAmong(host, hosts, ports)
     if (!names(publicHosts) && (publicUrl !== undefined || !names(here))) return publicUrl
-    return `${'encrypted' in request.socket ? 'https' : 'http'}://${host}`
+    return `${scheme}://${host}`
   }
 }
 
-function isAmong(host: string, hosts: readonly string[], port: number | undefined): boolean {
-  return hosts.some((known) => host === known || host === `${known}:${port}`)
+const standardPorts = { http: 80, https: 443 } as const
+
+interface Ports {
+  readonly ours: number | undefined
+  /** Left out by clients (RFC 9110 §4.2.3). */
+  readonly standard: number
+}
+
+function isAmong(host: string, hosts: readonly string[], { ours, standard }: Ports): boolean {
+  return hosts.some((known) => host === known || host === `${known}:${ours}` || `${host}:${standard}` === known)
 }

@@ -301,6 +301,8 @@ describe('R4: what rewritten URLs begin with', () => {
     ['a host that is configured', { publicHosts: ['larder.test:8080'] }, 'LARDER.test:8080', 'http://larder.test:8080'],
     ['publicUrl, for any other', { publicUrl: 'https://l.test/', publicHosts: ['x.test'] }, 'y.test', 'https://l.test'],
     ['publicUrl comes before this machine’s own names', { publicUrl: 'https://l.test' }, 'localhost', 'https://l.test'],
+    ['a host with the port that clients leave out', { publicHosts: ['l.test:80'] }, 'l.test', 'http://l.test'],
+    ['with that of https, by http', { publicHosts: ['l.test:443'] }, 'l.test', theirs],
     ['a host of another port is another', { publicHosts: ['larder.test:8080'] }, 'larder.test:9', theirs],
     ['a host nobody knows: the original', {}, 'evil.test', theirs],
     ['this machine, but only on the port it came by', {}, 'localhost:1', theirs],
