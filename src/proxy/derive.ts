@@ -9,7 +9,7 @@ import type { ArtifactStore } from '../storage/artifact-store.js'
 import { type ArtifactRequest, Ask } from './ask.js'
 import { release } from './bodies.js'
 import { createCollapse } from './collapse.js'
-import { described, outcomeFields, tagOf } from './derived.js'
+import { createVersionNames, described, outcomeFields, tagOf } from './derived.js'
 import { derivedSource } from './derived-source.js'
 import { type Growing, isSuccess, take } from './receive.js'
 import { type Artifact, type ArtifactBody, growingArtifact, type Resolution, type Resolve } from './resolution.js'
@@ -56,6 +56,9 @@ const givenUpFor = 3_600_000
 export function createDerivations(deps: DeriveDeps): Derivations {
   const { resolve, rewriter, store, metrics } = deps
   const flights = createCollapse<Derivation>()
+  const versionOf = createVersionNames()
+  /** One derivation at a time of each version of an original. */
+  const flightOf = ({ key, tag, original }: Subject) => `${key}\n${tag ?? versionOf(original)}`
   const givenUp = new LRUCache<string, true>({ max: mostGivenUp, ttl: givenUpFor })
   const stopping = new AbortController()
   store.onPurge((means) => flights.detach((flight) => means(keyOfFlight(flight))))
@@ -179,9 +182,6 @@ async function* telling(chunks: AsyncIterable<Uint8Array>, failed: (error: unkno
     throw error
   }
 }
-
-/** One derivation at a time of each version of an original. */
-const flightOf = ({ key, tag, original }: Subject) => `${key}\n${tag ?? original.digest ?? ''}`
 
 const keyOfFlight = (flight: string) => flight.split('\n', 1)[0] as string
 

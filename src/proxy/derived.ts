@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { entityTag } from '../caching/entity-tag.js'
 import { filterFields, type RawHeaders } from '../caching/headers.js'
 import type { StoredResponse } from '../caching/record.js'
@@ -15,6 +15,16 @@ export function tagOf({ headers, digest }: Artifact, { id }: RewritePlan): strin
   if (original === undefined) return undefined
   const hash = createHash('sha256').update(`${id}\n${original}`).digest('hex').slice(0, 40)
   return `${etag?.startsWith('W/') ? 'W/' : ''}"larder-${hash}"`
+}
+
+/** Tells versions of an original apart that have no tag: by the digest, while they come in by their fields, which all who share one have. */
+export function createVersionNames(): (original: Artifact) => string {
+  const comingIn = new WeakMap<RawHeaders, string>()
+  return ({ headers, digest }) => {
+    const name = digest ?? comingIn.get(headers) ?? randomUUID()
+    if (digest === undefined) comingIn.set(headers, name)
+    return name
+  }
 }
 
 /**

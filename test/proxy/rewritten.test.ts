@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { extract, pack } from 'tar-stream'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { administer } from '../support/admin.js'
 import { type InProcess, inFront } from '../support/in-process.js'
 import { type Origin, startOrigin } from '../support/origin.js'
@@ -214,6 +214,23 @@ describe('a rewritten artifact', () => {
     expect(third.body.toString()).toBe(script(`${larder.url}/repository/jdks`, 21))
     expect(third.header('etag')).not.toBe(first.header('etag'))
     expect(await larder.metric('larder_store_records')).toBe(2)
+  })
+
+  it('R2: of an original without a tag that has changed while it was derived is made of the new one', async () => {
+    const { origin, larder } = await stage({ maxAge: '0s' })
+    const at = (day: number) => ({ etag: false, lastModified: new Date(Date.UTC(2026, 0, day)) }) as const
+    const packed = pack()
+    packed.entry({ name: 'a.bin' }, noise(24_000_000))
+    packed.finalize()
+    origin.put(archived, gzipSync(await buffer(packed as unknown as AsyncIterable<Uint8Array>)), at(1))
+    const first = await larder.open(archived)
+    await vi.waitFor(async () => {
+      expect((await larder.head(`${archived}?original`)).header('x-checksum-sha256')).toBeDefined()
+    })
+    origin.put(archived, (await archive()).body, at(2))
+    const second = await larder.get(archived)
+    expect((await membersOf(second.body)).get('bin/compile')?.toString()).toBe(ours(larder))
+    expect((await membersOf((await first.finished).body)).has('a.bin')).toBe(true)
   })
 
   it('R2, K3: is served while the remote is dead, however old the original', async () => {
