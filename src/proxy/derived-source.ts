@@ -1,3 +1,5 @@
+import { entityTag } from '../caching/entity-tag.js'
+import { filterFields, type RawHeaders } from '../caching/headers.js'
 import type { Digest } from '../caching/record.js'
 import type { OpenBody } from '../storage/blob-store.js'
 import type { ArtifactRequest } from './ask.js'
@@ -38,7 +40,7 @@ export function derivedSource({ resolve, request, plan, signal }: DerivedSourceO
     const now = Date.now()
     const tag = tagOf(artifact, plan)
     const response: SourceResponse = {
-      ...{ status: artifact.status, headers: tag === undefined ? [] : ['ETag', tag] },
+      ...{ status: artifact.status, headers: validatorOf(artifact, tag) },
       ...{ requestTime: now, responseTime: now, framing: 'chunked', remote: '' },
       body: closing(chunks, original.body, signal),
       discard: () => original.body.close(),
@@ -54,6 +56,16 @@ export function derivedSource({ resolve, request, plan, signal }: DerivedSourceO
       return of(resolution.artifact).response
     },
   }
+}
+
+/**
+ * Tells whether it is made of the same original when it is made once more (K7); no client gets to see it. A digest may be known
+ * by then that was not before.
+ */
+function validatorOf({ headers }: Artifact, tag: string | undefined): RawHeaders {
+  const date = filterFields(headers, (name) => name === 'last-modified')
+  const isByDate = tag === undefined || (entityTag(headers) === undefined && date.length > 0)
+  return isByDate ? date : ['ETag', tag]
 }
 
 /** An artifact as the rewriter reads it; its body is to be closed. */

@@ -270,6 +270,26 @@ describe('a rewritten artifact', () => {
   })
 })
 
+describe('R5, K7: where the room runs out in the middle', () => {
+  it.each<[string, string | false]>([
+    ['the tag', '"a"'],
+    ['the date', false],
+  ])('all who follow get all of it, if %s of the original tells its version', async (_, etag) => {
+    const { origin, larder } = await stage({ maxSize: '1MiB' })
+    origin.put(archived, (await archive()).body, { etag })
+    const gate = origin.hold(archived, 1_500_000, { framing: 'chunked' }, 1)
+    origin.plan(archived, { framing: 'chunked' })
+    const clients = await Promise.all([1, 2, 3].map(() => larder.open(archived)))
+    await Promise.all(clients.map(({ firstByte }) => firstByte))
+    gate.letGo()
+    for (const { finished } of clients) {
+      const { body, ended } = await finished
+      expect(ended).toBe('end')
+      expect((await membersOf(body)).get('bin/compile')?.toString()).toBe(ours(larder))
+    }
+  })
+})
+
 describe('R2, K5: what is derived goes with its original', () => {
   it.each([
     ['by its path', { path: path.slice(1) }],
