@@ -5,7 +5,7 @@ import type { OpenBody } from '../storage/blob-store.js'
 import { isTransient } from './attempt.js'
 import { faultOf } from './fault.js'
 import { type Proof, provenChunks } from './proof.js'
-import { mayBeSame, sizeIfContinued, strongValidator } from './same-body.js'
+import { mayBeSame, provesWhole, sizeIfContinued, strongValidator } from './same-body.js'
 import type { BodySource, SourceResponse } from './source.js'
 
 export interface AloneOptions {
@@ -109,9 +109,13 @@ async function openAt(options: AloneOptions, position: number, signal: AbortSign
     return skipping(provenChunks(response.body, proof), position)
   }
   response.discard()
+  // Of a body in chunks all may be here but the last one, which is empty.
+  if (validator !== undefined && response.status === 416 && provesWhole(first, response, position)) return nothing()
   if (isTransient(response, repository)) throw new LarderError('UPSTREAM_CUT', `no more for now: ${response.status}`)
   throw new LarderError('UPSTREAM_INVALID', `the remote has no more of what was begun, from byte ${position} on`)
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** Something has to say that it is the same version: a length, else a validator, which agree as far as both tell them. */
 function namesSame({ headers: first }: SourceResponse, { headers: again }: SourceResponse): boolean {
