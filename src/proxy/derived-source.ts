@@ -3,7 +3,7 @@ import { filterFields, type RawHeaders } from '../caching/headers.js'
 import type { Digest } from '../caching/record.js'
 import type { OpenBody } from '../storage/blob-store.js'
 import type { ArtifactRequest } from './ask.js'
-import { inOrder, opened } from './bodies.js'
+import { inOrder, opened, release } from './bodies.js'
 import { tagOf } from './derived.js'
 import { whyNot } from './refusal.js'
 import type { Artifact, Resolve } from './resolution.js'
@@ -50,10 +50,19 @@ export function derivedSource({ resolve, request, plan, signal }: DerivedSourceO
   }
   return {
     of,
-    async open() {
+    async open({ signal: leaving }) {
       const resolution = await resolve(request)
       if (resolution.kind !== 'artifact') throw whyNot(resolution, request.repository)
-      return of(resolution.artifact).response
+      const { artifact } = resolution
+      const { response } = of(artifact)
+      const discard = () => {
+        response.discard()
+        release(artifact.body)
+      }
+      leaving?.addEventListener('abort', discard, { once: true })
+      if (leaving?.aborted) discard()
+      leaving?.throwIfAborted()
+      return { ...response, discard }
     },
   }
 }
