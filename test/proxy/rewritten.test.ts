@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { extract, pack } from 'tar-stream'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { administer } from '../support/admin.js'
 import { type InProcess, inFront } from '../support/in-process.js'
 import { type Origin, startOrigin } from '../support/origin.js'
@@ -224,9 +224,8 @@ describe('a rewritten artifact', () => {
     packed.finalize()
     origin.put(archived, gzipSync(await buffer(packed as unknown as AsyncIterable<Uint8Array>)), at(1))
     const first = await larder.open(archived)
-    await vi.waitFor(async () => {
-      expect((await larder.head(`${archived}?original`)).header('x-checksum-sha256')).toBeDefined()
-    })
+    const isStored = async () => (await larder.head(`${archived}?original`)).header('x-checksum-sha256') !== undefined
+    await expect.poll(isStored, { timeout: 15_000 }).toBe(true)
     origin.put(archived, (await archive()).body, at(2))
     const second = await larder.get(archived)
     expect((await membersOf(second.body)).get('bin/compile')?.toString()).toBe(ours(larder))
