@@ -1,9 +1,12 @@
 import picomatch from 'picomatch'
 import type { Glob } from './repository.js'
 
+/** What no path begins with: it would never fit. */
+const unfit = /^\.?\//
+
 /** A glob over paths without their leading slash and query, compiled once; `undefined` for what isn't one. */
 export function compileGlob(match: string): Glob | undefined {
-  if (match === '' || match.startsWith('/')) return undefined
+  if (match === '' || unfit.test(match)) return undefined
   try {
     const regex = committed(picomatch.makeRe(match, { dot: true, strictBrackets: true }))
     return { match, matches: (path) => path !== '' && (path === match || regex.test(path)) }

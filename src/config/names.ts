@@ -40,7 +40,7 @@ export const remoteUrl = z
 
 /** A glob over the path without its leading slash, compiled once. */
 export const glob = parsed(
-  'a glob such as jdk/**, without a leading slash and with its brackets and braces closed',
+  'a glob such as jdk/**, without a leading slash or ./, and with its brackets and braces closed',
   compileGlob,
 )
 

@@ -236,7 +236,7 @@ describe('O4: a faulty repository', () => {
       setting('freshness: [{ match: /jdk/**, maxAge: 1h }]'),
       [
         '4:26: repositories.a.freshness[0].match: is not accepted, expected a glob such as jdk/**, ' +
-          'without a leading slash and with its brackets and braces closed',
+          'without a leading slash or ./, and with its brackets and braces closed',
       ],
     ],
     [
@@ -249,7 +249,7 @@ describe('O4: a faulty repository', () => {
       setting("allow: ['jdk/{a']"),
       [
         '4:13: repositories.a.allow[0]: is not accepted, expected a glob such as jdk/**, ' +
-          'without a leading slash and with its brackets and braces closed',
+          'without a leading slash or ./, and with its brackets and braces closed',
       ],
     ],
     [

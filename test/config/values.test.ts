@@ -148,13 +148,14 @@ describe('globs', () => {
     ['**/*.jar', 'a/b/x.JAR', false],
     ['a+b', 'a%2Bb', false],
     ['**', '', false],
+    ['..a/*.', '..a/b.', true],
   ])('%s and %j: %s', (match, path, expected) => {
     const parsed = glob.parse(match)
     expect(parsed.match).toBe(match)
     expect(parsed.matches(path)).toBe(expected)
   })
 
-  it.each([[''], ['/jdk/**'], ['a[b'], ['a{b'], ['a(b'], [5]])('%j is none', (match) => {
+  it.each([[''], ['/jdk/**'], ['./lib/**'], ['a[b'], ['a{b'], ['a(b'], [5]])('%j is none', (match) => {
     expect(glob.safeParse(match).error?.issues[0]?.message).toMatch(/, expected a glob such as jdk\/\*\*, without a /)
   })
 })
