@@ -33,7 +33,7 @@ async function makeBucket(url: string, bucket: string): Promise<void> {
 
 /** What becomes of a request on its way to the gateway. */
 export type Fault =
-  | { readonly kind: 'status'; readonly status: number }
+  | { readonly kind: 'status'; readonly status: number; readonly code?: string }
   /** A bit of its body is another on its way. */
   | { readonly kind: 'flip' }
   /** Its answer is lost after the gateway has done it. */
@@ -73,7 +73,7 @@ export async function faultyGateway(target: string): Promise<FaultyGateway> {
     const fault = decide?.(one)
     if (fault?.kind === 'silent') return void incoming.resume()
     if (fault?.kind === 'broken') return void incoming.socket.destroy()
-    if (fault?.kind === 'status') return refuse(incoming, outgoing, fault.status)
+    if (fault?.kind === 'status') return refuse(incoming, outgoing, fault)
     if (fault?.kind === 'late') return void setTimeout(() => pass(target, incoming, outgoing, fault), fault.by)
     pass(target, incoming, outgoing, fault)
   })
@@ -92,9 +92,15 @@ export async function faultyGateway(target: string): Promise<FaultyGateway> {
   }
 }
 
-function refuse(incoming: IncomingMessage, outgoing: ServerResponse, status: number): void {
+type Refusal = Extract<Fault, { kind: 'status' }>
+
+function refuse(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  { status, code = `Fault${status}` }: Refusal,
+): void {
   incoming.resume()
-  const body = incoming.method === 'HEAD' || status === 200 ? '' : `<Error><Code>Fault${status}</Code></Error>`
+  const body = incoming.method === 'HEAD' || status === 200 ? '' : `<Error><Code>${code}</Code></Error>`
   outgoing.writeHead(status, { 'content-type': 'application/xml', etag: '"0"' })
   outgoing.end(body)
 }

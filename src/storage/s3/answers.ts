@@ -44,7 +44,14 @@ export function isTrouble({ status, code }: Answer): boolean {
 export const isRefusal = (error: unknown): boolean =>
   isBucketMissing(error) ||
   isCoded(error, 'CredentialsProviderError') ||
-  (error instanceof Answer && [301, 401, 403].includes(error.status ?? 0) && !isCoded(error, 'RequestTimeTooSkewed'))
+  (error instanceof Answer &&
+    [301, 401, 403].includes(error.status ?? 0) &&
+    !isCoded(error, 'RequestTimeTooSkewed') &&
+    !isFull(error))
+
+/** It takes nothing more, and has what it has: Ceph's word for it, and MinIO's. */
+export const isFull = (error: unknown): boolean =>
+  isCoded(error, 'QuotaExceeded') || isCoded(error, 'XMinioStorageFull')
 
 const isCoded = (error: unknown, code: string) => error instanceof Answer && error.code === code
 

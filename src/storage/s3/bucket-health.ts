@@ -1,9 +1,13 @@
 import { LarderError } from '../../errors.js'
 import type { Logger } from '../../log.js'
 import type { WriteGate } from '../write-gate.js'
+import { isFull } from './answers.js'
 import type { Gate } from './asking.js'
 
-/** Whether the bucket answers. After a fault nothing is asked of it until a trial succeeds, so that nobody waits for it. */
+/**
+ * Whether the bucket answers. After a fault nothing is asked of it until a trial succeeds, so that nobody waits for it; one that
+ * is full is read from meanwhile.
+ */
 export interface BucketHealth extends WriteGate, Gate {
   readonly healthy: boolean
   /** What is tried after a fault. */
@@ -13,7 +17,7 @@ export interface BucketHealth extends WriteGate, Gate {
 }
 
 export function createBucketHealth(log: Logger, retryAfter: number): BucketHealth {
-  let healthy = true
+  let state: 'well' | 'full' | 'silent' = 'well'
   let trial: (() => Promise<void>) | undefined
   let timer: NodeJS.Timeout | undefined
   let ended = false
@@ -26,7 +30,7 @@ export function createBucketHealth(log: Logger, retryAfter: number): BucketHealt
     try {
       await trial?.()
       if (ended) return
-      healthy = true
+      state = 'well'
       log.info('the bucket answers again')
     } catch {
       later()
@@ -35,21 +39,23 @@ export function createBucketHealth(log: Logger, retryAfter: number): BucketHealt
 
   return {
     get healthy() {
-      return healthy
+      return state === 'well'
     },
-    admits: () => healthy,
+    admits: () => state === 'well',
     failed(error) {
-      if (!healthy || ended) return
-      healthy = false
-      log.error({ err: error }, 'the bucket does not answer; what the disk has is served, and nothing is stored')
-      later()
+      if (state === 'silent' || ended) return
+      const was = state
+      state = isFull(error) ? 'full' : 'silent'
+      if (state === was) return
+      log.error({ err: error }, told[state])
+      if (was === 'well') later()
     },
     requireOpen() {
-      if (!healthy) throw new LarderError('STORE_FAULT', 'the bucket does not answer')
+      if (state === 'silent') throw new LarderError('STORE_FAULT', 'the bucket does not answer')
     },
     watch(next) {
       trial = next
-      if (!healthy) later()
+      if (state !== 'well') later()
     },
     close() {
       ended = true
@@ -57,3 +63,8 @@ export function createBucketHealth(log: Logger, retryAfter: number): BucketHealt
     },
   }
 }
+
+const told = {
+  full: 'the bucket is full; what it has is served, and nothing is stored',
+  silent: 'the bucket does not answer; what the disk has is served, and nothing is stored',
+} as const

@@ -178,6 +178,40 @@ describe.skipIf(missing(...radosgwPrograms).length > 0)(title('replicas on one b
     expect(one.logs.filter(({ msg }) => String(msg).includes('damaged'))).toEqual([])
   })
 
+  it.each([
+    ['Ceph', 403, 'QuotaExceeded'],
+    ['MinIO', 507, 'XMinioStorageFull'],
+  ])(
+    'K7: a bucket that is full, as %s says it: what is in it is served, and a replica can be started',
+    async (...of) => {
+      const [, status, code] = of
+      const { origin, front, replica } = await setStage()
+      const [stored, fresh] = [noise(50_000), noise(60_000)].map((bytes, i) => origin.put(`/${i}`, bytes)) as [
+        Buffer,
+        Buffer,
+      ]
+      const [one, two] = [await replica(), await replica()]
+      await one.warm('/0')
+      front.fault(({ method }) => (method === 'PUT' ? { kind: 'status', status, code } : undefined))
+      expectBytes((await two.warm('/1')).body, fresh)
+      expect(await hasDegraded(two, ['s3'])).toEqual(['s3'])
+      const asked = origin.requests.length
+      expectBytes((await two.get('/0')).body, stored)
+      expect(origin.requests.length).toBe(asked)
+      const three = await replica()
+      expect(await degradation(three)).toEqual(['s3'])
+      expectBytes((await three.get('/1')).body, fresh)
+      front.fault(undefined)
+      for (const each of [two, three]) {
+        await vi.waitFor(async () => expect(await degradation(each)).toEqual([]), { timeout: 10_000 })
+      }
+      await two.warm('/1')
+      const before = origin.requests.length
+      expectBytes((await three.get('/1')).body, fresh)
+      expect(origin.requests.length).toBe(before)
+    },
+  )
+
   it('K6: the cap of the bucket holds for what all replicas store', async () => {
     const { origin, replica } = await setStage({ LARDER_S3_MAX_SIZE: '1MiB' })
     for (const path of ['/a', '/b', '/c']) origin.put(path, noise(400_000))
