@@ -56,6 +56,9 @@ const md5 = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('base6
 /** Objects listed at a time; S3 gives no more. */
 const pageSize = 1000
 
+/** ms; the gateway writes all of it anew, and answers then. */
+const copyDeadline = 60_000
+
 export interface BucketOptions {
   readonly client: S3Client
   readonly bucket: string
@@ -144,7 +147,9 @@ export function openBucket({ client, bucket, ask, soon, dialect }: BucketOptions
       try {
         const CopySource = encodeURIComponent(`${bucket}/${name}`)
         const itself = { ...at(name), CopySource, MetadataDirective: 'REPLACE' } as const
-        await ask((abortSignal) => client.send(new CopyObjectCommand(itself), { abortSignal }))
+        await ask((abortSignal) => client.send(new CopyObjectCommand(itself), { abortSignal }), {
+          deadline: copyDeadline,
+        })
         return true
       } catch (error) {
         if (isAbsent(error) || isBad(error)) return false

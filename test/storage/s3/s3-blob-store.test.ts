@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { BlobStore } from '../../../src/storage/blob-store.js'
 import { inLanes } from '../../../src/storage/s3/lanes.js'
+import type { Pace } from '../../../src/storage/s3/open-s3-store.js'
 import { partSize } from '../../../src/storage/s3/upload.js'
 import { type BlobStoreDriver, blobStoreContract } from '../../contract/blob-store.js'
 import { radosgwPrograms } from '../../support/radosgw.js'
@@ -55,10 +56,10 @@ describe.skipIf(missing(...radosgwPrograms).length > 0)(title('S3 blob store', .
   const day = 24 * hour
 
   /** One replica, whose blobs stay for a day. */
-  const setStage = async (grace = day) => {
+  const setStage = async (grace = day, pace: Partial<Pace> = {}) => {
     front.fault(undefined)
     onTestFinished(() => front.fault(undefined))
-    const { prefix, replicas } = await replicasOf(place(), 1, { grace })
+    const { prefix, replicas } = await replicasOf(place(), 1, { grace, ...pace })
     const [replica] = replicas
     if (!replica) throw new Error('no replica')
     const { blobs } = replica.store
@@ -197,6 +198,18 @@ describe.skipIf(missing(...radosgwPrograms).length > 0)(title('S3 blob store', .
     blobs.release(digest)
     expect(writes()).toBe(before + 1)
     expectBytes(await readAll(blobs, bytes), bytes)
+  })
+
+  it('D7: the gateway may take its time to write a held one anew', async () => {
+    const { blobs, health, put } = await setStage(day, { deadline: 400 })
+    const bytes = noise(20_000)
+    const digest = await put(bytes)
+    pass(13 * hour)
+    front.fault(({ method, path }) =>
+      method === 'PUT' && path.includes('/blobs/') ? { kind: 'late', by: 800 } : undefined,
+    )
+    expect([await blobs.hold(digest, bytes.length), health.healthy]).toEqual([true, true])
+    blobs.release(digest)
   })
 
   it('D7: only what is old goes', async () => {
