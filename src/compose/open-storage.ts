@@ -77,10 +77,16 @@ async function inBucket(options: StorageOptions, s3: NonNullable<Settings['s3']>
     far: shared ? withSharedBodies(store.blobs, shared) : store.blobs,
     limitOf: (held) => capOf(settings, held),
   })
+  const verified: BlobStore = {
+    // All of it, which nobody wants near; what is near already is looked at on the way.
+    ...store.blobs,
+    async open(digest, size) {
+      await blobs.checkCopy(digest, size)
+      return store.blobs.open(digest, size)
+    },
+  }
   return {
-    ...{ records: store.records, blobs },
-    // All of it, which nobody wants near.
-    verified: store.blobs,
+    ...{ records: store.records, blobs, verified },
     ...{ staging, maxSize: s3.maxSize, isShared: true, bucket: store.health },
     settle: blobs.close,
     close: store.close,

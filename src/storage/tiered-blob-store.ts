@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { link, rm, stat } from 'node:fs/promises'
 import { LRUCache } from 'lru-cache'
 import type { Digest } from '../caching/record.js'
@@ -13,6 +14,8 @@ interface NearBlobStore extends BlobStore {
 }
 
 export interface TieredBlobStore extends BlobStore {
+  /** Reads what is near of it, and removes that where it is not what its digest says (D4). */
+  checkCopy(digest: Digest, size: number): Promise<void>
   /** Ends what is on its way from the far store. Before the staging is closed. */
   close(): Promise<void>
 }
@@ -26,6 +29,9 @@ export interface TieredBlobStoreOptions {
   readonly limitOf: (held: number) => number | Promise<number>
   readonly log: Logger
 }
+
+/** Bytes of a copy read at a time. */
+const chunkBytes = 256 * 1024
 
 /** Bytes a reader may be ahead of what has arrived, before it gets them for itself. */
 const farAhead = 8 * 1024 * 1024
@@ -142,11 +148,38 @@ export async function openTieredBlobStore(options: TieredBlobStoreOptions): Prom
     },
 
     list: far.list,
+
+    async checkCopy(digest, size) {
+      const copy = await near.open(digest, size)
+      if (typeof copy === 'string' || (await digestOf(copy)) === digest) return
+      log.warn({ digest }, 'a copy of a blob is damaged; it is made anew when it is read')
+      here.delete(digest)
+      await near.delete(digest, () => here.has(digest))
+    },
+
     close: arrivals.close,
   }
 }
 
 const never = () => false
+
+/** Of all its bytes, which are read to the end; `undefined` where they can't be. */
+async function digestOf(body: OpenBody): Promise<Digest | undefined> {
+  const hash = createHash('sha256')
+  const buffer = Buffer.allocUnsafeSlow(chunkBytes)
+  try {
+    for (let at = 0; ; ) {
+      const count = await body.read(buffer, at)
+      if (count === 0) return `sha256:${hash.digest('hex')}`
+      hash.update(buffer.subarray(0, count))
+      at += count
+    }
+  } catch {
+    return undefined
+  } finally {
+    body.close()
+  }
+}
 
 /** What was near before the start, the least recently used first. */
 async function survey(near: NearBlobStore) {

@@ -261,6 +261,17 @@ describe('tiered blob store', () => {
     expect(await isNear(near, bytes)).toBe(true)
   })
 
+  it('D4: a near copy that is not what its digest says goes when it is checked; a sound one stays', async () => {
+    const { store, near, put, stage } = await tiersForTest()
+    const [bad, good] = [noise(300_000), noise(300_000)] as const
+    for (const bytes of [bad, good]) await put(bytes)
+    await near.put(digestOf(bad), await stage(noise(bad.length)))
+    near.release(digestOf(bad))
+    for (const bytes of [bad, good]) await store.checkCopy(digestOf(bytes), bytes.length)
+    expect(await nearDigests(near)).toEqual([digestOf(good)])
+    expectBytes(await readAll(store, bad), bad)
+  })
+
   it('D4: a near copy that breaks off while it is read costs its reader nothing, and is made anew', async () => {
     const { store, near, nearFile, put, stage } = await tiersForTest()
     const bytes = noise(600_000)
