@@ -49,8 +49,8 @@ const evictedAtOnce = 64
 
 export function createEviction(options: EvictionOptions): Eviction {
   const { records, lastUses, capOf, reserved, isPinned, metrics, log, signal } = options
-  /** Bytes that nothing more could be taken from when last tried, by scope. */
-  const stuck = new Map<Scope, number>()
+  /** Bytes under pins, by scope, as of when last no room could be made. */
+  const pinned = new Map<Scope, number>()
   let underWay: Promise<void> | undefined
 
   const taken = (scope: Scope) => records.totals(scope).bytes + reserved(scope)
@@ -72,35 +72,42 @@ export function createEviction(options: EvictionOptions): Eviction {
   const sizeOf = async ({ key }: Use): Promise<number> =>
     (await records.get(key))?.variants.reduce((sum, { body }) => sum + body.size, 0) ?? 0
 
-  /** Brings the scope down to `goal`, if it can be, least recently used first; returns how many records that took. */
-  const evictDownTo = async (goal: number, scope: Scope, candidateOf: (use: Use) => Candidate): Promise<number> => {
+  /**
+   * Brings the scope down to `goal`, if it can be, least recently used first. Returns how many records that took, and the bytes
+   * it passed by.
+   */
+  const evictDownTo = async (goal: number, scope: Scope, candidateOf: (use: Use) => Candidate) => {
     const repositories = scope === undefined ? records.repositories() : [scope]
     let evicted = 0
     let batch: Candidate[] = []
     let planned = 0
+    let passed = 0
     for await (const use of unhurried(oldestFirst(records, repositories), signal)) {
-      if (isPinned(use.key)) continue
+      if (isPinned(use.key)) {
+        passed += await sizeOf(use)
+        continue
+      }
       batch.push(candidateOf(use))
       planned += await sizeOf(use)
       if (batch.length < evictedAtOnce && taken(scope) - planned > goal) continue
       evicted += await evictAll(batch, 'size')
       batch = []
       planned = 0
-      if (taken(scope) <= goal) return evicted
+      if (taken(scope) <= goal) return { evicted, passed }
     }
-    return evicted + (await evictAll(batch, 'size'))
+    evicted += await evictAll(batch, 'size')
+    return { evicted, passed }
   }
 
   /** Brings the scope down to its low-water mark; returns how many records that took. */
   const shrink = async (scope: Scope, cap: number): Promise<number> => {
-    let evicted = await evictDownTo(cap * lowWater, scope, (use) => use)
-    if (isOver(scope)) {
-      // Where all of it is in use all the time, some has to go nevertheless.
-      await lastUses.flush()
-      evicted += await evictDownTo(cap, scope, ({ key }) => ({ key }))
-    }
-    if (isOver(scope)) stuck.set(scope, records.totals(scope).bytes)
-    return evicted
+    const { evicted } = await evictDownTo(cap * lowWater, scope, (use) => use)
+    if (!isOver(scope)) return evicted
+    // Where all of it is in use all the time, some has to go nevertheless.
+    await lastUses.flush()
+    const more = await evictDownTo(cap, scope, ({ key }) => ({ key }))
+    if (isOver(scope)) pinned.set(scope, more.passed)
+    return evicted + more.evicted
   }
 
   const pass = async () => {
@@ -122,9 +129,8 @@ export function createEviction(options: EvictionOptions): Eviction {
   return {
     hasRoom(repository, bytes) {
       const fits = (scope: Scope) => {
-        const stuckAt = Math.min(stuck.get(scope) ?? 0, records.totals(scope).bytes)
-        const fixed = Math.max(records.uploadedBytes(scope), stuckAt)
-        return fixed + reserved(scope) + bytes <= capOf(scope)
+        const fixed = records.uploadedBytes(scope) + (pinned.get(scope) ?? 0)
+        return Math.min(fixed, records.totals(scope).bytes) + reserved(scope) + bytes <= capOf(scope)
       }
       return fits(repository) && fits(undefined)
     },
@@ -156,6 +162,6 @@ export function createEviction(options: EvictionOptions): Eviction {
       return evicted
     },
 
-    reconsider: () => stuck.clear(),
+    reconsider: () => pinned.clear(),
   }
 }

@@ -1,6 +1,12 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { StoredRecord } from '../../src/caching/record.js'
 import type { Selection } from '../../src/caching/selection.js'
+import { createLog } from '../../src/log.js'
+import { createMetrics } from '../../src/metrics.js'
 import type { ArtifactStore } from '../../src/storage/artifact-store.js'
+import { createEviction } from '../../src/storage/eviction.js'
+import type { LastUses } from '../../src/storage/last-uses.js'
+import type { RecordStore } from '../../src/storage/record-store.js'
 import { type ArtifactStage, bytesOf, publish, setArtifactStage } from './artifact-stage.js'
 import { blobBody, collect, expectBytes, inlineBody, noise, record, response, settled } from './fixtures.js'
 import { SharedMemory } from './memory-shared-cache.js'
@@ -140,6 +146,44 @@ describe('K6: over a cap', () => {
     expect(body.kept).toBe(true)
     expect((await keysOf(stage)).length).toBe(4)
     await body.release()
+  })
+
+  it('what comes in while room is made is no reason to refuse what comes later', async () => {
+    let names = 0
+    const held = new Map<string, StoredRecord>()
+    const arrive = () => {
+      const key = `raw/${names++}`
+      held.set(key, record(key, [response(blobBody(noise(8)))]))
+    }
+    arrive()
+    let reserved = 4
+    const eviction = createEviction({
+      records: {
+        ...({} as RecordStore),
+        totals: () => ({ records: held.size, bytes: 8 * held.size }),
+        repositories: () => ['raw'],
+        leastUsed: (_, limit, after) =>
+          after ? [] : [...held.keys()].slice(0, limit).map((key) => ({ key, lastUse: 1 })),
+        uploadedBytes: () => 0,
+        get: (key) => held.get(key),
+      },
+      evict: async ({ key }) => {
+        held.delete(key)
+        arrive()
+        return 8
+      },
+      ...{
+        capOf: () => 10,
+        reserved: () => reserved,
+        isPinned: () => false,
+        unusedFor: () => Number.POSITIVE_INFINITY,
+      },
+      lastUses: { ...({} as LastUses), flush: async () => {} },
+      ...{ metrics: createMetrics(), log: createLog('silent'), signal: new AbortController().signal },
+    })
+    await eviction.makeRoom()
+    reserved = 0
+    expect(eviction.hasRoom('raw', 10)).toBe(true)
   })
 
   it('an evicted key is a miss that can be stored again', async () => {
