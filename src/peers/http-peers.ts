@@ -35,7 +35,7 @@ export function createHttpPeers({ secret, ca, patience, stall, log }: HttpPeersO
     async follow(url, id, { isHurried }, signal) {
       signal.throwIfAborted()
       try {
-        const response = await answered(ask(url, id, isHurried), patience, signal)
+        const response = await answered(ask(url, id, isHurried()), patience, signal)
         if (response.statusCode === 200) return await answerIn(response, stall)
         response.destroy()
         if (response.statusCode === 404) return { kind: 'over' }

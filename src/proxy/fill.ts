@@ -77,15 +77,8 @@ export function startFill(deps: FillDeps, job: FillJob): Fill {
   const done = new Promise<void>((resolve) => {
     settle = resolve
   })
-  const paced = hurriable(job.pace, job.signal)
-  const here: UnderWay = {
-    head: () => head,
-    get isHurried() {
-      return paced.isHurried
-    },
-    hurry: paced.hurry,
-  }
-  const head: Promise<FillHead> = begin(deps, { ...job, pace: paced.pace }, here).then(
+  const { pace, isHurried, hurry } = hurriable(job.pace, job.signal)
+  const head: Promise<FillHead> = begin(deps, { ...job, pace }, { head: () => head, isHurried, hurry }).then(
     ({ head, rest }) => {
       rest.finally(settle)
       return head
@@ -96,7 +89,7 @@ export function startFill(deps: FillDeps, job: FillJob): Fill {
     },
   )
   head.catch(() => {})
-  return { head, done, hurry: paced.hurry }
+  return { head, done, hurry }
 }
 
 interface Begun {

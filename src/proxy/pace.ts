@@ -16,23 +16,21 @@ export function createPace(rate: number): Pace {
 
 export interface Hurriable {
   readonly pace: Pace | undefined
-  readonly isHurried: boolean
+  isHurried(): boolean
   /** From now on at full speed. */
   hurry(): void
 }
 
 /** A pace that whoever it holds back can be freed from, for good; the end of all (`ending`) frees him, too. */
 export function hurriable(pace: Pace | undefined, ending: AbortSignal): Hurriable {
-  if (!pace) return { pace, isHurried: true, hurry() {} }
+  if (!pace) return { pace, isHurried: () => true, hurry() {} }
   const hurried = new AbortController()
   const free = AbortSignal.any([hurried.signal, ending])
   return {
     pace: async (bytes) => {
       if (!free.aborted) await pace(bytes, free)
     },
-    get isHurried() {
-      return hurried.signal.aborted
-    },
+    isHurried: () => hurried.signal.aborted,
     hurry: () => hurried.abort(),
   }
 }

@@ -13,7 +13,7 @@ export interface Peers {
 
 interface Follower {
   /** Not so where it is a warm-up with a pace; else the peer goes at full speed from now on. */
-  readonly isHurried: boolean
+  isHurried(): boolean
 }
 
 export type PeerAnswer =

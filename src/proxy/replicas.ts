@@ -20,7 +20,7 @@ export interface UnderWay {
   /** What it comes to. */
   head(): Promise<FillHead>
   /** Whether it goes at full speed, as it does for any client; a warm-up may have a pace. */
-  readonly isHurried: boolean
+  isHurried(): boolean
   hurry(): void
 }
 

@@ -19,7 +19,12 @@ async function follow(answer: (response: ServerResponse) => void, stall: number)
   })
   const peers = createHttpPeers({ secret: () => 'secret', patience: 5000, stall, log: createLog('silent') })
   const { port } = server.address() as AddressInfo
-  return peers.follow(`http://127.0.0.1:${port}`, '0'.repeat(64), { isHurried: true }, new AbortController().signal)
+  return peers.follow(
+    `http://127.0.0.1:${port}`,
+    '0'.repeat(64),
+    { isHurried: () => true },
+    new AbortController().signal,
+  )
 }
 
 async function read(answer: Awaited<ReturnType<typeof follow>>): Promise<string> {
