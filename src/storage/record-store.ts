@@ -7,8 +7,8 @@ export interface RecordStore {
   get(key: string): StoredRecord | undefined | Promise<StoredRecord | undefined>
   /**
    * Compare-and-set (D6): writes if the key's version still is `ifVersion` (0: nothing stored), durably. The version written
-   * is `record.version`, or `ifVersion + 1` where that is higher. A record without variants is a tombstone, kept for its
-   * epoch; with epoch 0 it says nothing, and nothing is stored.
+   * is `record.version`, or one higher than all before where that is higher. A record without variants is a tombstone, kept
+   * for its epoch; with epoch 0 it says nothing, and nothing is stored.
    */
   put(record: StoredRecord, ifVersion: number): Promise<PutResult>
   /** Whether any record refers to the blob, or may, as far as is known. */

@@ -45,7 +45,7 @@ export function createMirror({ bucket, layout, index, tags, emptyFor }: MirrorOp
   const inTurn = createTurns<string>()
 
   const isIntact = async ({ key, empty }: Seen) => {
-    if (key === undefined || empty) return true
+    if (key === undefined || empty !== undefined) return true
     // Whatever has a body has a last use, which is found without decoding it.
     return index.lastUse(key) !== undefined || (await index.get(key)) !== undefined
   }
@@ -100,7 +100,7 @@ export function createMirror({ bucket, layout, index, tags, emptyFor }: MirrorOp
   const look = async ({ name, tag, modified }: ListedObject) => {
     const seen = tags.get(name)
     if (seen?.tag !== tag || !(await isIntact(seen))) await inTurn(name, () => refresh(name, undefined))
-    else if (seen.empty && Date.now() - modified > emptyFor) await inTurn(name, () => remove(name))
+    else if (seen.empty !== undefined && Date.now() - modified > emptyFor) await inTurn(name, () => remove(name))
   }
 
   return {
@@ -139,5 +139,5 @@ export function createMirror({ bucket, layout, index, tags, emptyFor }: MirrorOp
 export const seenOf = (record: StoredRecord, tag: string): Seen => ({
   tag,
   key: record.key,
-  ...(!saysSomething(record) && { empty: true as const }),
+  ...(!saysSomething(record) && { empty: record.version }),
 })

@@ -89,10 +89,12 @@ export function openS3RecordStore(options: S3RecordStoreOptions): S3RecordStore 
   }
 
   /** `undefined` where the object is not what it was when it was last seen, or the index does not have that. */
-  const write = async (name: string, next: StoredRecord, ifVersion: number): Promise<PutResult | undefined> => {
+  const write = async (name: string, record: StoredRecord, ifVersion: number): Promise<PutResult | undefined> => {
     const seen = tags.get(name)
     if (seen && !(await mirror.isIntact(seen))) return undefined
-    const { version } = next
+    // Others may remember what was there before the tombstone.
+    const version = Math.max(record.version, (seen?.empty ?? 0) + 1)
+    const next = { ...record, version }
     // Of nothing at all nothing need be said.
     if (!seen && ifVersion === 0 && !saysSomething(next)) return { done: true, version, unreferenced: [] }
     const tag = await swap(name, encodeRecord(next), seen?.tag)

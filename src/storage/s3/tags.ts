@@ -12,8 +12,8 @@ export interface Seen {
   readonly tag: Tag
   /** The cache key; `undefined` where the record can't be decoded. */
   readonly key?: string
-  /** A tombstone that says nothing any more. */
-  readonly empty?: true
+  /** The version of a tombstone that says nothing any more. */
+  readonly empty?: number
 }
 
 export interface Tags {

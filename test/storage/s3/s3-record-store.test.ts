@@ -249,6 +249,15 @@ describe.skipIf(missing(...radosgwPrograms).length > 0)(title('S3 record store',
     expect(one.orders()).toEqual([{ ...purge, epoch: 9 }])
   })
 
+  it('P5: what follows an eviction is later than all before it, whatever the clock of its replica says', async () => {
+    const { one, other } = await two()
+    await one.put(stored('raw/a', small, 1000), 0)
+    await one.put(record('raw/a', [], { version: 2000 }), 1000)
+    expect(await other.get('raw/a')).toBeUndefined()
+    expect(await other.put(stored('raw/a', small, 500), 0)).toMatchObject({ done: true, version: 2001 })
+    expect(await one.get('raw/a')).toEqual(stored('raw/a', small, 2001))
+  })
+
   it('K5: who stores hears first what others purged', async () => {
     const { one, other } = await two()
     const selection = { repository: 'raw', by: 'all', pattern: '' } as const
