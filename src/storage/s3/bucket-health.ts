@@ -1,7 +1,7 @@
-import { LarderError } from '../../errors.js'
+import { isLarderError, LarderError } from '../../errors.js'
 import type { Logger } from '../../log.js'
 import type { WriteGate } from '../write-gate.js'
-import { isFull } from './answers.js'
+import { answerOf, isFull } from './answers.js'
 import type { Gate } from './asking.js'
 
 /**
@@ -18,6 +18,8 @@ export interface BucketHealth extends WriteGate, Gate {
 
 export function createBucketHealth(log: Logger, retryAfter: number): BucketHealth {
   let state: 'well' | 'full' | 'silent' = 'well'
+  /** Told since it was well. */
+  const reasons = new Set<string>()
   let trial: (() => Promise<void>) | undefined
   let timer: NodeJS.Timeout | undefined
   let ended = false
@@ -31,10 +33,22 @@ export function createBucketHealth(log: Logger, retryAfter: number): BucketHealt
       await trial?.()
       if (ended) return
       state = 'well'
+      reasons.clear()
       log.info('the bucket answers again')
-    } catch {
+    } catch (error) {
+      if (ended) return
+      tell(error)
       later()
     }
+  }
+
+  /** Each reason once: it is tried every other second. */
+  const tell = (error: unknown) => {
+    const { status, code } = answerOf(isLarderError(error) && error.cause ? error.cause : error)
+    const reason = `${state} ${status} ${code}`
+    if (state === 'well' || reasons.has(reason)) return
+    log.error({ err: error }, told[state])
+    reasons.add(reason)
   }
 
   return {
@@ -46,8 +60,7 @@ export function createBucketHealth(log: Logger, retryAfter: number): BucketHealt
       if (state === 'silent' || ended) return
       const was = state
       state = isFull(error) ? 'full' : 'silent'
-      if (state === was) return
-      log.error({ err: error }, told[state])
+      tell(error)
       if (was === 'well') later()
     },
     requireOpen() {
