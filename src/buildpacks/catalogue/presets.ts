@@ -1,3 +1,4 @@
+import type { BuildpackName } from './buildpack.js'
 import {
   buildpackRegistry,
   goBucket,
@@ -42,21 +43,30 @@ export const presets: Readonly<Record<PresetName, PresetRepositories>> = {
   'heroku-jvm': jvmBuckets,
   'maven-central': { ...mavenCentral, ...mavenByHost },
   'heroku-ruby': { ...rubyBucket, ...buildpackRegistry, ...nodeBucket, ...nodejs },
-  'heroku-nodejs': { ...nodeBucket, ...nodejs },
-  'heroku-python': pythonBucket,
-  'heroku-go': { ...goBucket, ...goHosts },
-  'heroku-php': phpBucket,
+  'heroku-nodejs': { ...buildpackRegistry, ...nodeBucket, ...nodejs },
+  'heroku-python': { ...buildpackRegistry, ...pythonBucket },
+  'heroku-go': { ...buildpackRegistry, ...goBucket, ...goHosts },
+  'heroku-php': { ...buildpackRegistry, ...phpBucket },
   'nodejs-dist': nodejs,
   gradle,
   'github-archives': { ...github, ...codeload },
   paketo: { ...github, ...mavenByHost, ...nodejs, ...gradle, ...goHosts, ...paketoHosts },
 }
 
-/** Of the presets that bring a repository, the one with the fewest others. */
-export const presetWith = (repository: string): PresetName | undefined =>
-  presetNames
-    .filter((preset) => repository in presets[preset])
-    .sort((a, b) => Object.keys(presets[a]).length - Object.keys(presets[b]).length)[0]
+/** Of the presets that bring a repository, the one with the fewest others; one made for a buildpack of those that want it comes first. */
+export function presetWith(repository: string, wantedBy: readonly BuildpackName[]): PresetName | undefined {
+  const fitting = presetNames.filter((preset) => repository in presets[preset])
+  return (
+    fitting.find((preset) => wantedBy.some((buildpack) => presetFor(buildpack) === preset)) ??
+    fitting.sort((a, b) => Object.keys(presets[a]).length - Object.keys(presets[b]).length)[0]
+  )
+}
+
+/** The preset that is made for a buildpack. */
+export function presetFor(buildpack: BuildpackName): PresetName {
+  const own = buildpack === 'paketo' ? buildpack : `heroku-${buildpack}`
+  return isPresetName(own) ? own : 'heroku-jvm'
+}
 
 /** A repository that comes with Larder, whichever preset brings it. */
 export const presetRepository = (name: string): PresetRepository | undefined =>

@@ -3,7 +3,7 @@ import { buildpacks } from '../catalogue/buildpacks.js'
 import { presetRepository, presets, presetWith } from '../catalogue/presets.js'
 import { isAmong } from '../catalogue/releases.js'
 import { type StackName, stacks } from '../catalogue/stacks.js'
-import { rewrittenBuildpack, type Variable, variables } from '../catalogue/variables.js'
+import { type Reader, rewrittenBuildpack, type Variable, variables } from '../catalogue/variables.js'
 import { type Choice, everyBuildpack, reads, releaseText, whenRead, withUsed } from './choices.js'
 import { configuredAs, goesBy, mirrorAt, placeIn } from './places.js'
 
@@ -52,7 +52,7 @@ function buildpackUrl({ choices, repositories, url }: Wish): Outcome | undefined
   const place = archivePlace(choice)
   if (place === undefined) return {}
   const repository = configuredAs(place.repository, repositories)
-  if (!repository) return { warnings: [notConfigured('BUILDPACK_URL', place.repository)] }
+  if (!repository) return { warnings: [notConfigured('BUILDPACK_URL', place.repository, [choice])] }
   return { settings: [{ name: 'BUILDPACK_URL', value: placeIn(url, repository.name, place.path) }] }
 }
 
@@ -115,7 +115,7 @@ function placed(variable: Variable, { choices, repositories, url, stack }: Wish)
   const leadsTo = archive === undefined ? variable.leadsTo : { repository: 'github', path: archive }
   if (!leadsTo) return {}
   const repository = configuredAs(leadsTo.repository, repositories)
-  if (!repository) return { warnings: [notConfigured(name, leadsTo.repository)] }
+  if (!repository) return { warnings: [notConfigured(name, leadsTo.repository, variable.readBy)] }
   if (demands === 'no-port' && new URL(url).port !== '') {
     return { warnings: [`${name} is not set: nvm takes no URL with a port. Have Larder reached at port 80 or 443`] }
   }
@@ -126,7 +126,7 @@ function placed(variable: Variable, { choices, repositories, url, stack }: Wish)
 
 const pathFor = (path: string, stack: StackName): string => path.replace('{stack-arch}', stacks[stack].byArchitecture)
 
-function mirror({ name }: Variable, { url, repositories }: Wish): Outcome {
+function mirror({ name, readBy }: Variable, { url, repositories }: Wish): Outcome {
   if (!url.startsWith('https://')) {
     return {
       warnings: [`${name} is not set: Paketo takes https only. Give Larder's https URL with --url or publicUrl`],
@@ -134,14 +134,18 @@ function mirror({ name }: Variable, { url, repositories }: Wish): Outcome {
   }
   const hosts = hostsOfPaketo()
   const missing = hosts.filter((host) => !repositories.some((repository) => goesBy(repository, host)))
-  if (missing.length === hosts.length) return { warnings: [notConfigured(name, 'paketo-artifacts')] }
+  if (missing.length === hosts.length) return { warnings: [notConfigured(name, 'paketo-artifacts', readBy)] }
   const partly = `${name}: no repository has these hosts for an alias, so what comes from them is not found: ${missing.join(', ')}. The preset paketo brings them`
   return { settings: [{ name, value: mirrorAt(url) }], warnings: missing.length > 0 ? [partly] : [] }
 }
 
 const hostsOfPaketo = () => Object.values(presets.paketo).flatMap(({ aliases = [] }) => aliases)
 
-function notConfigured(variable: string, repository: string): string {
+function notConfigured(variable: string, repository: string, wantedBy: readonly Pick<Reader, 'buildpack'>[]): string {
   const remote = presetRepository(repository)?.remote
-  return `${variable} is not set: no repository here has what ${remote} has. Add the preset ${presetWith(repository)} to repositories.yaml`
+  const preset = presetWith(
+    repository,
+    wantedBy.flatMap(({ buildpack = [] }) => buildpack),
+  )
+  return `${variable} is not set: no repository here has what ${remote} has. Add the preset ${preset} to repositories.yaml`
 }

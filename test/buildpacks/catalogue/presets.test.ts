@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { presetNames, presetRepository, presets } from '../../../src/buildpacks/catalogue/presets.js'
+import { buildpackNames } from '../../../src/buildpacks/catalogue/buildpack.js'
+import { buildpacks } from '../../../src/buildpacks/catalogue/buildpacks.js'
+import { presetFor, presetNames, presetRepository, presets } from '../../../src/buildpacks/catalogue/presets.js'
 import { isRouted } from '../../../src/caching/routing.js'
 import { repositoryIndex } from '../../../src/config/repositories.js'
 import { everyRepository, withPresets } from '../configured.js'
@@ -19,6 +21,14 @@ describe('presets', () => {
   it('make one configuration together', () => {
     expect(everyRepository.map(({ name }) => name)).toEqual([...new Set(all.map(({ name }) => name))])
   })
+
+  it.each(buildpackNames.filter((name) => buildpacks[name].published !== undefined).map((name) => [name]))(
+    'the one for %s serves that as it is published',
+    (name) => {
+      const own = repositoryIndex(withPresets([presetFor(name)]).repositories)
+      expect(own('buildpack-registry.s3.us-east-1.amazonaws.com')?.name).toBe('buildpack-registry')
+    },
+  )
 
   it('never define a repository in two ways', () => {
     for (const { name, repository } of all) expect([name, repository]).toEqual([name, presetRepository(name)])

@@ -172,12 +172,15 @@ describe('warnings', () => {
 
   it.each([
     ['JVM_COMMON_BUILDPACK', 'heroku-jvm', ['gradle@v49']],
+    ['JVM_COMMON_BUILDPACK', 'heroku-jvm', []],
+    ['BUILDPACK_URL', 'heroku-python', ['python']],
+    ['BUILDPACK_URL', 'heroku-nodejs', ['nodejs']],
     ['HEROKU_METRICS_JAR_URL', 'maven-central', ['gradle@v49']],
     ['BUILDPACK_URL', 'github-archives', ['gradle@v49']],
-    ['NVM_NODEJS_ORG_MIRROR', 'nodejs-dist', ['nodejs@v280']],
+    ['NVM_NODEJS_ORG_MIRROR', 'heroku-nodejs', ['nodejs@v280']],
     ['BP_DEPENDENCY_MIRROR', 'paketo', ['paketo']],
   ])('%s without its repository: left out, and the preset %s named', (name, preset, buildpacks) => {
-    const { repositories } = withPresets(['heroku-php'])
+    const { repositories } = withPresets([], 'repositories: { own: { type: hosted } }')
     const { values, warnings } = plan(buildpacks, { repositories })
     expect(values).not.toHaveProperty(name)
     expect(warnings).toContainEqual(
