@@ -93,6 +93,14 @@ export const gradle: PresetRepositories = {
   ),
 }
 
+/** Clojure's command line. Its installer is a script that downloads the rest by a URL in it. */
+export const clojureDownloads: PresetRepositories = {
+  'clojure-downloads': {
+    ...wholeHost('download.clojure.org', [{ match: 'install/*-[0-9]*', maxAge: 'forever' }], ['install/**']),
+    rewrite: [{ match: 'install/*.sh' }],
+  },
+}
+
 /** Go as the Go project publishes it. */
 export const goHosts: PresetRepositories = {
   'go-downloads': wholeHost('dl.google.com', [{ match: 'go/**', maxAge: 'forever' }], ['go/**']),

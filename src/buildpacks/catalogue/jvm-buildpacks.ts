@@ -63,7 +63,16 @@ export const jvmBuildpacks = {
     source: 'heroku/heroku-buildpack-java',
     published: 'buildpacks/heroku/java.tgz',
     uses: 'jvm-common',
-    downloads: [jvmArchive, stdlib(71)],
+    downloads: [
+      jvmArchive,
+      stdlib(71),
+      {
+        what: 'Maven, for projects without its wrapper',
+        url: 'https://repo.maven.apache.org/maven2/org/apache/maven/apache-maven/VERSION/apache-maven-VERSION-bin.tar.gz',
+        repositories: ['maven-by-host', 'lang-jvm'],
+        writtenIn: 'lib/common.sh',
+      },
+    ],
   },
   scala: {
     source: 'heroku/heroku-buildpack-scala',
@@ -84,6 +93,21 @@ export const jvmBuildpacks = {
     source: 'heroku/heroku-buildpack-clojure',
     published: 'buildpacks/heroku/clojure.tgz',
     uses: 'jvm-common',
-    downloads: [jvmArchive],
+    downloads: [
+      jvmArchive,
+      {
+        what: 'Leiningen',
+        url: 'https://github.com/technomancy/leiningen/releases/download/VERSION/leiningen-VERSION-standalone.zip',
+        repositories: ['github', 'lang-jvm'],
+        writtenIn: 'bin/compile',
+      },
+      {
+        what: 'Clojure’s command line',
+        url: 'https://download.clojure.org/install/linux-install-VERSION.sh',
+        repositories: ['clojure-downloads'],
+        since: 83,
+        writtenIn: 'bin/compile',
+      },
+    ],
   },
 } as const satisfies Readonly<Record<string, Buildpack>>

@@ -9,6 +9,7 @@ import {
   rubyBucket,
 } from './heroku-repositories.js'
 import {
+  clojureDownloads,
   codeload,
   github,
   goHosts,
@@ -40,7 +41,7 @@ export const isPresetName = (name: unknown): name is PresetName => presetNames.s
 
 /** Repositories by preset and name. One that stands in several presets is the same in all. */
 export const presets: Readonly<Record<PresetName, PresetRepositories>> = {
-  'heroku-jvm': jvmBuckets,
+  'heroku-jvm': { ...jvmBuckets, ...clojureDownloads },
   'maven-central': { ...mavenCentral, ...mavenByHost },
   'heroku-ruby': { ...rubyBucket, ...buildpackRegistry, ...nodeBucket, ...nodejs },
   'heroku-nodejs': { ...buildpackRegistry, ...nodeBucket, ...nodejs },

@@ -109,6 +109,8 @@ describe('presets', () => {
     ['lang-php', 'dist-heroku-24-amd64-stable/php-8.3.0.tar.gz', forever],
     ['heroku-buildpack-python', 'python-3.13.0-ubuntu-24.04-amd64.tar.zst', forever],
     ['maven-by-host', 'maven2/a/b/maven-metadata.xml', 300],
+    ['clojure-downloads', 'install/linux-install-1.10.1.697.sh', forever],
+    ['clojure-downloads', 'install/linux-install.sh', undefined],
   ])('%s: %s is fresh for %s s', (name, path, lifetime) => {
     expect(find(name)?.caching.freshness.find(({ matches }) => matches(path))?.maxAge).toBe(lifetime)
   })
@@ -129,6 +131,8 @@ describe('rewriting', () => {
     ['lang-php', 'dist-heroku-24-amd64-stable/packages.json', true],
     ['lang-php', 'dist-heroku-24-amd64-stable/php-8.3.0.tar.gz', false],
     ['lang-jvm', 'jdk/heroku-24/zulu-21.0.5.tar.gz', false],
+    ['clojure-downloads', 'install/linux-install-1.10.1.697.sh', true],
+    ['clojure-downloads', 'install/clojure-tools-1.10.1.697.tar.gz', false],
   ])('of %s: %s: %s', (name, path, rewritten) => {
     expect(ruleFor(name, path) !== undefined).toBe(rewritten)
   })

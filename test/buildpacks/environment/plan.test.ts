@@ -82,6 +82,25 @@ describe('the variables of one buildpack', () => {
       ['go'],
       { BUILDPACK_URL: at('buildpack-registry/buildpacks/heroku/go.tgz') },
     ],
+    [
+      'java, which downloads Maven by a URL of its own',
+      ['java'],
+      {
+        BUILDPACK_URL: at('buildpack-registry/buildpacks/heroku/java.tgz'),
+        JVM_COMMON_BUILDPACK: jvm,
+        HEROKU_METRICS_JAR_URL: agent,
+        MVNW_REPOURL: at('maven-central'),
+      },
+    ],
+    [
+      'clojure, which downloads Leiningen so',
+      ['clojure'],
+      {
+        BUILDPACK_URL: at('buildpack-registry/buildpacks/heroku/clojure.tgz'),
+        JVM_COMMON_BUILDPACK: jvm,
+        HEROKU_METRICS_JAR_URL: agent,
+      },
+    ],
     ['the first python that does not', ['python@v302'], { BUILDPACK_URL: archive('python', 'v302') }],
     ['python before there was one', ['python@v181'], { BUILDPACK_URL: archive('python', 'v181') }],
     [
@@ -232,7 +251,7 @@ describe('without a choice', () => {
     expect(assets).toContain('JVM_BUILDPACK_ASSETS_BASE_URL is not set')
     expect(s3).toContain('BUILDPACK_S3_BASE_URL is not set')
     expect(bucket).toContain('GO_BUCKET_URL is not set')
-    expect(rest).toMatch(/^scala, ruby, nodejs, python, go, php: part of what they download/)
+    expect(rest).toMatch(/^java, scala, clojure, ruby, nodejs, python, go, php: part of what they download/)
     expect(more).toEqual([])
   })
 })
