@@ -11,13 +11,21 @@ const own: Readonly<Record<Exclude<RepositoryType, 'proxy'>, readonly string[]>>
 
 const ofOthers: readonly string[] = ['members', 'redeploy']
 
+const isSetting = (type: RepositoryType, name: string) =>
+  type === 'proxy' ? !ofOthers.includes(name) : own[type].includes(name)
+
+/** Of these settings those that the type knows; all where it is none. */
+export const settingsFor = (type: unknown, settings: Data): Data =>
+  isType(type) ? Object.fromEntries(Object.entries(settings).filter(([name]) => isSetting(type, name))) : settings
+
+const isType = (type: unknown): type is RepositoryType => type === 'proxy' || type === 'hosted' || type === 'group'
+
 /** Whether the settings of the repository at `path` are those of its type; on data as read. */
 export function typeIssues(path: readonly PropertyKey[], settings: Data): Issue[] {
   const { type = 'proxy' } = settings
-  if (type !== 'hosted' && type !== 'group' && type !== 'proxy') return []
-  const isForeign = (name: string) => (type === 'proxy' ? ofOthers.includes(name) : !own[type].includes(name))
+  if (!isType(type)) return []
   const foreign = Object.keys(settings)
-    .filter(isForeign)
+    .filter((name) => !isSetting(type, name))
     .map((name) => ({ path: [...path, name], message: `is no setting of type ${type}, expected none`, atKey: true }))
   const [needed, wanted] = { ...required }[type] ?? []
   if (needed === undefined || needed in settings) return foreign

@@ -204,3 +204,39 @@ describe('the result', () => {
     for (const name of ['A', 'B.test', 'c', '', '__proto__', 'constructor']) expect(find(name)).toBeUndefined()
   })
 })
+
+describe('laid over a preset', () => {
+  const find = (settings: string, more = '') =>
+    repositoryIndex(
+      repositories(`presets: [heroku-jvm]\n${more}\nrepositories: { own: { type: hosted }, ${settings} }`),
+    )
+
+  it('a setting takes the place of the preset’s, and the others stay', () => {
+    expect(find('lang-jvm: { maxSize: 1GiB }')('lang-jvm')).toMatchObject({
+      ...{ type: 'proxy', retention: { maxSize: 2 ** 30 } },
+      remotes: [{ url: 'https://lang-jvm.s3.amazonaws.com' }],
+    })
+  })
+
+  it.each([
+    ['a hosted repository', 'lang-jvm: { type: hosted }', { type: 'hosted', remotes: [] }],
+    [
+      'a group',
+      'lang-jvm: { type: group, members: [own] }',
+      { type: 'group', remotes: [], members: [{ name: 'own' }] },
+    ],
+  ])('%s keeps of the preset what its type knows, its other names too', (_, settings, expected) => {
+    const repository = find(settings)('lang-jvm.s3.amazonaws.com')
+    expect(repository).toMatchObject({ name: 'lang-jvm', ...expected })
+  })
+
+  it.each([
+    ['its own', 'buildpack-registry: { profile: rfc9111 }', ''],
+    ['that of defaults', '', 'defaults: { profile: rfc9111 }'],
+  ])('profile rfc9111, %s, leaves out what it has no room for', (_, settings, defaults) => {
+    expect(find(settings, defaults)('buildpack-registry')).toMatchObject({
+      ...{ profile: 'rfc9111', caching: { freshness: [] }, rewrite: [] },
+      remotes: [{ url: 'https://buildpack-registry.s3.amazonaws.com' }],
+    })
+  })
+})
