@@ -49,9 +49,10 @@ export function createArtifacts(deps: ArtifactsDeps): Artifacts {
     exchange.repository = repository?.name
     if (repository?.type === 'hosted' && writtenBy.has(method)) return change(exchange, repository, split.target)
     const headers = admit(request)
+    if (!repository && writtenBy.has(method)) throw unknown(split.name)
     if (method !== 'GET' && method !== 'HEAD') throw notAllowed(method, repository)
     checkTarget(split.target)
-    if (!repository) throw new LarderError('REPOSITORY_UNKNOWN', `no repository or alias is named "${split.name}"`)
+    if (!repository) throw unknown(split.name)
     if (request.headers.via?.includes(via))
       throw new LarderError('LOOP_DETECTED', 'the request came through here before')
     const resolution = proxy.resolve({
@@ -93,6 +94,8 @@ export function createArtifacts(deps: ArtifactsDeps): Artifacts {
     else response.once('socket', () => queueMicrotask(() => take(request, response)))
   }
 }
+
+const unknown = (name: string) => new LarderError('REPOSITORY_UNKNOWN', `no repository or alias is named "${name}"`)
 
 function notAllowed(method: string | undefined, repository: Repository | undefined): LarderError {
   const allow = repository?.type === 'hosted' ? 'GET, HEAD, PUT, DELETE' : 'GET, HEAD'

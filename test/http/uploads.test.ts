@@ -409,6 +409,13 @@ describe('C1 C10: what is no upload', () => {
     expect(said(await larder.send(method, path, method === 'PUT' ? { body: 'bytes' } : {}))).toEqual(answer)
   })
 
+  it.each(['PUT', 'DELETE'])('%s to a name that is no repository: 404', async (method) => {
+    const larder = await host()
+    const headers = bearer(writeToken)
+    const url = `${larder.url}/repository/misspelt/a`
+    expect(said(await get(url, { method, headers, body: 'x' }))).toEqual([404, 'REPOSITORY_UNKNOWN'])
+  })
+
   it.each([
     ['a hosted repository', undefined, { type: 'hosted' }, ['POST', 'PATCH', 'OPTIONS'], 'GET, HEAD, PUT, DELETE'],
     ['a proxy repository', 'http://127.0.0.1:1', {}, ['PUT', 'DELETE', 'POST'], 'GET, HEAD'],
