@@ -93,12 +93,13 @@ export const gradle: PresetRepositories = {
   ),
 }
 
-/** Clojure's command line. Its installer is a script that downloads the rest by a URL in it. */
+/** The installer of Clojure's command line. Paketo knows its checksum, so it is not rewritten. */
 export const clojureDownloads: PresetRepositories = {
-  'clojure-downloads': {
-    ...wholeHost('download.clojure.org', [{ match: 'install/*-[0-9]*', maxAge: 'forever' }], ['install/**']),
-    rewrite: [{ match: 'install/*.sh' }],
-  },
+  'clojure-downloads': wholeHost(
+    'download.clojure.org',
+    [{ match: 'install/*-[0-9]*', maxAge: 'forever' }],
+    ['install/**'],
+  ),
 }
 
 /** Go as the Go project publishes it. */

@@ -102,7 +102,7 @@ export const jvmBuildpacks = {
         writtenIn: 'bin/compile',
       },
       {
-        what: 'Clojure’s command line',
+        what: 'installer of Clojure’s command line, which downloads the rest by a URL in it',
         url: 'https://download.clojure.org/install/linux-install-VERSION.sh',
         repositories: ['clojure-downloads'],
         since: 83,

@@ -131,8 +131,7 @@ describe('rewriting', () => {
     ['lang-php', 'dist-heroku-24-amd64-stable/packages.json', true],
     ['lang-php', 'dist-heroku-24-amd64-stable/php-8.3.0.tar.gz', false],
     ['lang-jvm', 'jdk/heroku-24/zulu-21.0.5.tar.gz', false],
-    ['clojure-downloads', 'install/linux-install-1.10.1.697.sh', true],
-    ['clojure-downloads', 'install/clojure-tools-1.10.1.697.tar.gz', false],
+    ['clojure-downloads', 'install/linux-install-1.10.1.697.sh', false],
   ])('of %s: %s: %s', (name, path, rewritten) => {
     expect(ruleFor(name, path) !== undefined).toBe(rewritten)
   })
