@@ -114,7 +114,7 @@ export const buildpacks: Readonly<Record<BuildpackName, Buildpack>> = {
   paketo: {
     downloads: [
       {
-        what: 'JDKs, Node, Python, Go, build tools',
+        what: 'JDKs, .NET, Node, Python, Go, build tools',
         url: 'https://HOST/PATH',
         repositories: ['github', 'paketo-artifacts', 'paketo-deps', 'nodejs', 'maven-by-host'],
         variable: 'BP_DEPENDENCY_MIRROR',

@@ -108,7 +108,7 @@ export const goHosts: PresetRepositories = {
   'go-storage': wholeHost(
     'storage.googleapis.com',
     [{ match: archives, maxAge: 'forever' }],
-    ['golang/**', 'google-code-archive-downloads/**'],
+    ['golang/**', 'google-code-archive-downloads/**', 'cloud-profiler/**'],
   ),
 }
 
@@ -117,6 +117,8 @@ export const paketoHosts: PresetRepositories = {
   'paketo-artifacts': wholeHost('artifacts.paketo.io', [{ match: archives, maxAge: 'forever' }]),
   'paketo-deps': wholeHost('deps.paketo.io', [{ match: archives, maxAge: 'forever' }]),
   'bell-sw': wholeHost('download.bell-sw.com', [{ match: archives, maxAge: 'forever' }]),
+  corretto: wholeHost('corretto.aws', [{ match: archives, maxAge: 'forever' }], ['downloads/resources/**']),
+  dotnet: wholeHost('builds.dotnet.microsoft.com', [{ match: archives, maxAge: 'forever' }], ['dotnet/**']),
   azul: wholeHost('cdn.azul.com', [{ match: archives, maxAge: 'forever' }], ['zulu/**']),
   'go-dev': wholeHost('go.dev', [{ match: archives, maxAge: 'forever' }], ['dl/**']),
   'apache-archive': wholeHost('archive.apache.org', [{ match: archives, maxAge: 'forever' }], ['dist/**']),

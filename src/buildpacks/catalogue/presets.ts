@@ -51,7 +51,7 @@ export const presets: Readonly<Record<PresetName, PresetRepositories>> = {
   'nodejs-dist': nodejs,
   gradle,
   'github-archives': { ...github, ...codeload },
-  paketo: { ...github, ...mavenByHost, ...nodejs, ...gradle, ...goHosts, ...paketoHosts },
+  paketo: { ...github, ...mavenByHost, ...nodejs, ...gradle, ...goHosts, ...clojureDownloads, ...paketoHosts },
 }
 
 /** Of the presets that bring a repository, the one with the fewest others; one made for a buildpack of those that want it comes first. */
