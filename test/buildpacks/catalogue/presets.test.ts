@@ -30,6 +30,14 @@ describe('presets', () => {
     },
   )
 
+  it.each([['ruby'], ['nodejs'], ['python'], ['go'], ['php'], ['paketo']] as const)(
+    'the one for %s serves all that downloads',
+    (name) => {
+      const needed = buildpacks[name].downloads.flatMap(({ repositories }) => repositories)
+      expect(Object.keys(presets[presetFor(name)])).toEqual(expect.arrayContaining(needed))
+    },
+  )
+
   it('never define a repository in two ways', () => {
     for (const { name, repository } of all) expect([name, repository]).toEqual([name, presetRepository(name)])
   })
