@@ -119,7 +119,9 @@ function asRepository(
   settings: CompleteSettings,
 ): Omit<Repository, 'members'> {
   const { type = 'proxy', redeploy = false, aliases = [] } = own
-  const { format, profile, blocked, allow, block, query, forwardRequestHeaders } = settings
+  const { format, profile, blocked, allow, block, forwardRequestHeaders } = settings
+  // Nothing is uploaded with a query (H3), so none tells two artifacts apart.
+  const query = type === 'hosted' ? 'ignore' : settings.query
   const { timeout, retry, breaker, maxRedirects, redirects } = settings
   const { typeGuard, checksums, rewrite, maxSize, unusedFor } = settings
   const { freshness, maxAge, targetedFields, clientCacheControl } = settings
