@@ -31,11 +31,25 @@ export function createHttpPeers({ secret, ca, patience, stall, log }: HttpPeersO
     return target.protocol === 'https:' ? securely(target, options) : plainly(target, options)
   }
 
+  /** By a request of its own, of which nothing more is wanted: who follows has sent his. */
+  const hurry = async (url: string, id: string, signal: AbortSignal): Promise<void> => {
+    try {
+      const response = await answered(ask(url, id, true), patience, signal)
+      response.destroy()
+    } catch (error) {
+      log.debug({ err: error, peer: url }, 'cannot hurry a peer')
+    }
+  }
+
   return {
-    async follow(url, id, { isHurried }, signal) {
+    async follow(url, id, { hurried }, signal) {
       signal.throwIfAborted()
       try {
-        const response = await answered(ask(url, id, isHurried()), patience, signal)
+        const request = ask(url, id, hurried.aborted)
+        const hurryToo = () => void hurry(url, id, signal)
+        hurried.addEventListener('abort', hurryToo, { once: true })
+        request.once('close', () => hurried.removeEventListener('abort', hurryToo))
+        const response = await answered(request, patience, signal)
         if (response.statusCode === 200) return await answerIn(response, stall)
         response.destroy()
         if (response.statusCode === 404) return { kind: 'over' }

@@ -77,8 +77,8 @@ export function startFill(deps: FillDeps, job: FillJob): Fill {
   const done = new Promise<void>((resolve) => {
     settle = resolve
   })
-  const { pace, isHurried, hurry } = hurriable(job.pace, job.signal)
-  const head: Promise<FillHead> = begin(deps, { ...job, pace }, { head: () => head, isHurried, hurry }).then(
+  const { pace, hurried, hurry } = hurriable(job.pace, job.signal)
+  const head: Promise<FillHead> = begin(deps, { ...job, pace }, { head: () => head, hurried, hurry }).then(
     ({ head, rest }) => {
       rest.finally(settle)
       return head

@@ -16,21 +16,25 @@ export function createPace(rate: number): Pace {
 
 export interface Hurriable {
   readonly pace: Pace | undefined
-  isHurried(): boolean
+  /** Aborts when it goes at full speed. */
+  readonly hurried: AbortSignal
   /** From now on at full speed. */
   hurry(): void
 }
 
 /** A pace that whoever it holds back can be freed from, for good; the end of all (`ending`) frees him, too. */
 export function hurriable(pace: Pace | undefined, ending: AbortSignal): Hurriable {
-  if (!pace) return { pace, isHurried: () => true, hurry() {} }
-  const hurried = new AbortController()
-  const free = AbortSignal.any([hurried.signal, ending])
+  if (!pace) return { pace, hurried: always, hurry() {} }
+  const hurrying = new AbortController()
+  const hurried = hurrying.signal
+  const free = AbortSignal.any([hurried, ending])
   return {
     pace: async (bytes) => {
       if (!free.aborted) await pace(bytes, free)
     },
-    isHurried: () => hurried.signal.aborted,
-    hurry: () => hurried.abort(),
+    hurried,
+    hurry: () => hurrying.abort(),
   }
 }
+
+const always = AbortSignal.abort()

@@ -12,8 +12,8 @@ export interface Peers {
 }
 
 interface Follower {
-  /** Not so where it is a warm-up with a pace; else the peer goes at full speed from now on. */
-  isHurried(): boolean
+  /** Aborts, or has, when it is no warm-up at a pace (any more): from then on the peer goes at full speed. */
+  readonly hurried: AbortSignal
 }
 
 export type PeerAnswer =

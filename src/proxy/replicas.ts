@@ -19,8 +19,8 @@ export interface Replicas {
 export interface UnderWay {
   /** What it comes to. */
   head(): Promise<FillHead>
-  /** Whether it goes at full speed, as it does for any client; a warm-up may have a pace. */
-  isHurried(): boolean
+  /** Aborts when it goes at full speed, as it does for any client; a warm-up may have a pace. */
+  readonly hurried: AbortSignal
   hurry(): void
 }
 

@@ -22,7 +22,7 @@ async function follow(answer: (response: ServerResponse) => void, stall: number)
   return peers.follow(
     `http://127.0.0.1:${port}`,
     '0'.repeat(64),
-    { isHurried: () => true },
+    { hurried: AbortSignal.abort() },
     new AbortController().signal,
   )
 }

@@ -237,6 +237,19 @@ describe.skipIf(missing('redis-server').length > 0)(title('P1, C6: across replic
     expect([origin.count('/a'), await followed(second, 'growing')]).toEqual([1, 1])
   })
 
+  it('nor where its own replica follows that at a pace, too', async () => {
+    const { origin, replicas } = await stage()
+    const [first, second] = replicas
+    const body = origin.put('/a', noise(1_000_000))
+    const warmUp = { items: ['raw/a'], rate: 1024 }
+    await administer(first, 'POST', '/warm', warmUp)
+    await until(async () => origin.count('/a') === 1, 'it is asked for')
+    await administer(second, 'POST', '/warm', warmUp)
+    await until(async () => (await followed(second, 'growing')) === 1, 'it is followed')
+    expect((await second.get('/a')).body.equals(body)).toBe(true)
+    expect(origin.count('/a')).toBe(1)
+  })
+
   it('without Redis each fetches for itself', async () => {
     const { origin, redis, replicas } = await stage()
     await redis.stop()
