@@ -106,6 +106,8 @@ export async function openTieredBlobStore(options: TieredBlobStoreOptions): Prom
           })
           if (count !== undefined && (count > 0 || position >= size || into.length === 0)) return count
         }
+        // Nobody would close it.
+        if (closed) throw new Error('the body is closed')
         further ??= goOn()
         return (await further).read(into, position)
       },

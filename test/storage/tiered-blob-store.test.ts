@@ -103,6 +103,37 @@ async function tiersForTest(limit?: number): Promise<Tiers> {
   return made
 }
 
+/** Two disks with a blob, the near one of which is read like this. */
+async function nearReadBy(read: OpenBody['read']) {
+  const { path } = await workForTest()
+  const [near, far] = [await openDiskBlobStore(join(path, 'near')), await openDiskBlobStore(join(path, 'far'))]
+  const staging = await openStaging(join(path, 'staging'))
+  onTestFinished(() => staging.close())
+  let farOpened = 0
+  const store = await openTieredBlobStore({
+    near: {
+      ...near,
+      async open(...of) {
+        const body = await near.open(...of)
+        return typeof body === 'string' ? body : { ...body, read }
+      },
+    },
+    far: {
+      ...far,
+      open(...of) {
+        farOpened += 1
+        return far.open(...of)
+      },
+    },
+    ...{ staging, limitOf: () => mebibyte, log: createLog('silent') },
+  })
+  onTestFinished(() => store.close())
+  const bytes = noise(100_000)
+  await writeFile(join(path, 'staged'), bytes)
+  await store.put(digestOf(bytes), join(path, 'staged'))
+  return { store, bytes, farOpened: () => farOpened }
+}
+
 async function opened(store: BlobStore, digest: Digest, size: number): Promise<OpenBody> {
   const body = await store.open(digest, size)
   if (typeof body === 'string') throw new Error(`${digest} is ${body}`)
@@ -294,23 +325,22 @@ describe('tiered blob store', () => {
   })
 
   it('D4: a near copy that cannot be read on is read on from the far one', async () => {
-    const { path } = await workForTest()
-    const [near, far] = [await openDiskBlobStore(join(path, 'near')), await openDiskBlobStore(join(path, 'far'))]
-    const staging = await openStaging(join(path, 'staging'))
-    onTestFinished(() => staging.close())
-    const read = () => Promise.reject(new Error('EIO'))
-    const open: BlobStore['open'] = async (...of) => {
-      const body = await near.open(...of)
-      return typeof body === 'string' ? body : { ...body, read }
-    }
-    const store = await openTieredBlobStore({
-      ...{ near: { ...near, open }, far, staging, limitOf: () => mebibyte, log: createLog('silent') },
-    })
-    const bytes = noise(100_000)
-    await writeFile(join(path, 'staged'), bytes)
-    await store.put(digestOf(bytes), join(path, 'staged'))
+    const { store, bytes } = await nearReadBy(() => Promise.reject(new Error('EIO')))
     expectBytes(await readAll(store, bytes), bytes)
-    await store.close()
+  })
+
+  it('who has left is no reason to read on from the far one', async () => {
+    let breakOff = () => {}
+    const broken = new Promise<number>((resolve) => {
+      breakOff = () => resolve(0)
+    })
+    const { store, bytes, farOpened } = await nearReadBy(() => broken)
+    const body = await opened(store, digestOf(bytes), bytes.length)
+    const reading = body.read(Buffer.alloc(1000), 0)
+    body.close()
+    breakOff()
+    await expect(reading).rejects.toThrow('closed')
+    expect(farOpened()).toBe(0)
   })
 
   it('D4: what is not what its digest says never comes whole from far away, nor near', async () => {
