@@ -10,8 +10,8 @@ import type { Gate } from './asking.js'
  */
 export interface BucketHealth extends WriteGate, Gate {
   readonly healthy: boolean
-  /** What is tried after a fault. */
-  watch(trial: () => Promise<void>): void
+  /** Tries the bucket, and again after each fault; rejects where this first trial fails. */
+  watch(trial: () => Promise<void>): Promise<void>
   failed(error: unknown): void
   close(): void
 }
@@ -21,6 +21,8 @@ export function createBucketHealth(log: Logger, retryAfter: number): BucketHealt
   /** Told since it was well. */
   const reasons = new Set<string>()
   let trial: (() => Promise<void>) | undefined
+  /** Once it has passed a trial: what is in it is ours to read. */
+  let isKnown = false
   let timer: NodeJS.Timeout | undefined
   let ended = false
 
@@ -32,11 +34,13 @@ export function createBucketHealth(log: Logger, retryAfter: number): BucketHealt
     try {
       await trial?.()
       if (ended) return
+      isKnown = true
       state = 'well'
       reasons.clear()
       log.info('the bucket answers again')
     } catch (error) {
       if (ended) return
+      if (isKnown && isFull(causeOf(error))) state = 'full'
       tell(error)
       later()
     }
@@ -44,7 +48,7 @@ export function createBucketHealth(log: Logger, retryAfter: number): BucketHealt
 
   /** Each reason once: it is tried every other second. */
   const tell = (error: unknown) => {
-    const { status, code } = answerOf(isLarderError(error) && error.cause ? error.cause : error)
+    const { status, code } = answerOf(causeOf(error))
     const reason = `${state} ${status} ${code}`
     if (state === 'well' || reasons.has(reason)) return
     log.error({ err: error }, told[state])
@@ -66,9 +70,10 @@ export function createBucketHealth(log: Logger, retryAfter: number): BucketHealt
     requireOpen() {
       if (state === 'silent') throw new LarderError('STORE_FAULT', 'the bucket does not answer')
     },
-    watch(next) {
+    async watch(next) {
       trial = next
-      if (state !== 'well') later()
+      await next()
+      isKnown = true
     },
     close() {
       ended = true
@@ -76,6 +81,9 @@ export function createBucketHealth(log: Logger, retryAfter: number): BucketHealt
     },
   }
 }
+
+/** What the gateway said. */
+const causeOf = (error: unknown) => (isLarderError(error) && error.cause ? error.cause : error)
 
 const told = {
   full: 'the bucket is full; what it has is served, and nothing is stored',

@@ -71,8 +71,7 @@ export async function connect({ settings, layout, ca, log, pace }: ConnectionOpt
     health.close()
     client.destroy()
   }
-  health.watch(trial)
-  await trial().catch((error) => {
+  await health.watch(trial).catch((error) => {
     if (!toBeMended(error)) return health.failed(error)
     close()
     throw error.code === 'STORE_UNUSABLE' ? error : unusable('refuses us', error)
