@@ -72,42 +72,42 @@ export function createEviction(options: EvictionOptions): Eviction {
   const sizeOf = async ({ key }: Use): Promise<number> =>
     (await records.get(key))?.variants.reduce((sum, { body }) => sum + body.size, 0) ?? 0
 
-  /**
-   * Brings the scope down to `goal`, if it can be, least recently used first. Returns how many records that took, and the bytes
-   * it passed by.
-   */
-  const evictDownTo = async (goal: number, scope: Scope, candidateOf: (use: Use) => Candidate) => {
-    const repositories = scope === undefined ? records.repositories() : [scope]
+  const oldestIn = (scope: Scope) =>
+    unhurried(oldestFirst(records, scope === undefined ? records.repositories() : [scope]), signal)
+
+  const pinnedIn = async (scope: Scope): Promise<number> => {
+    let bytes = 0
+    for await (const use of oldestIn(scope)) if (isPinned(use.key)) bytes += await sizeOf(use)
+    return bytes
+  }
+
+  /** Brings the scope down to `goal`, if it can be, least recently used first; returns how many records that took. */
+  const evictDownTo = async (goal: number, scope: Scope, candidateOf: (use: Use) => Candidate): Promise<number> => {
     let evicted = 0
     let batch: Candidate[] = []
     let planned = 0
-    let passed = 0
-    for await (const use of unhurried(oldestFirst(records, repositories), signal)) {
-      if (isPinned(use.key)) {
-        passed += await sizeOf(use)
-        continue
-      }
+    for await (const use of oldestIn(scope)) {
+      if (isPinned(use.key)) continue
       batch.push(candidateOf(use))
       planned += await sizeOf(use)
       if (batch.length < evictedAtOnce && taken(scope) - planned > goal) continue
       evicted += await evictAll(batch, 'size')
       batch = []
       planned = 0
-      if (taken(scope) <= goal) return { evicted, passed }
+      if (taken(scope) <= goal) return evicted
     }
-    evicted += await evictAll(batch, 'size')
-    return { evicted, passed }
+    return evicted + (await evictAll(batch, 'size'))
   }
 
   /** Brings the scope down to its low-water mark; returns how many records that took. */
   const shrink = async (scope: Scope, cap: number): Promise<number> => {
-    const { evicted } = await evictDownTo(cap * lowWater, scope, (use) => use)
+    const evicted = await evictDownTo(cap * lowWater, scope, (use) => use)
     if (!isOver(scope)) return evicted
     // Where all of it is in use all the time, some has to go nevertheless.
     await lastUses.flush()
     const more = await evictDownTo(cap, scope, ({ key }) => ({ key }))
-    if (isOver(scope)) pinned.set(scope, more.passed)
-    return evicted + more.evicted
+    if (isOver(scope)) pinned.set(scope, await pinnedIn(scope))
+    return evicted + more
   }
 
   const pass = async () => {
