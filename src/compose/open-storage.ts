@@ -12,6 +12,7 @@ import { withSharedBodies } from '../storage/shared-bodies.js'
 import type { SharedCache } from '../storage/shared-cache.js'
 import { openStaging, type Staging } from '../storage/staging.js'
 import { openTieredBlobStore } from '../storage/tiered-blob-store.js'
+import type { Verifiable } from '../storage/verify.js'
 import type { WriteGate } from '../storage/write-gate.js'
 import { trustedCertificates } from './trusted-certificates.js'
 
@@ -20,7 +21,7 @@ export interface Storage {
   readonly records: RecordStore
   readonly blobs: BlobStore
   /** Where all blobs are read from that are looked at for damage, if not there. */
-  readonly verified?: BlobStore
+  readonly verified?: Verifiable
   readonly staging: Staging
   /** Bytes of the whole store; `Infinity` for no limit. */
   readonly maxSize: number
@@ -77,16 +78,10 @@ async function inBucket(options: StorageOptions, s3: NonNullable<Settings['s3']>
     far: shared ? withSharedBodies(store.blobs, shared) : store.blobs,
     limitOf: (held) => capOf(settings, held),
   })
-  const verified: BlobStore = {
-    // All of it, which nobody wants near; what is near already is looked at on the way.
-    ...store.blobs,
-    async open(digest, size) {
-      await blobs.checkCopy(digest, size)
-      return store.blobs.open(digest, size)
-    },
-  }
   return {
-    ...{ records: store.records, blobs, verified },
+    ...{ records: store.records, blobs },
+    // All of it, which nobody wants near; what is near already is looked at on the way.
+    verified: { open: store.blobs.open, checkCopy: blobs.checkCopy },
     ...{ staging, maxSize: s3.maxSize, isShared: true, bucket: store.health },
     settle: blobs.close,
     close: store.close,

@@ -23,13 +23,13 @@ import type { SharedCache } from './shared-cache.js'
 import { createSharing } from './sharing.js'
 import type { StagedBody, Staging } from './staging.js'
 import { createUnderWay } from './under-way.js'
-import { verify } from './verify.js'
+import { type Verifiable, verify } from './verify.js'
 
 export interface ArtifactStoreOptions {
   readonly records: RecordStore
   readonly blobs: BlobStore
   /** Where all of them are read from to be verified, if not there. */
-  readonly verified?: BlobStore
+  readonly verified?: Verifiable
   readonly staging: Staging
   readonly shared: SharedCache | undefined
   readonly bulletin: Bulletin

@@ -7,6 +7,7 @@ import { createArrivals } from './arrivals.js'
 import type { BlobStore, OpenBody } from './blob-store.js'
 import { once } from './holds.js'
 import type { Staging } from './staging.js'
+import type { Taken } from './verify.js'
 
 /** A blob store that also tells what it has. */
 interface NearBlobStore extends BlobStore {
@@ -15,7 +16,7 @@ interface NearBlobStore extends BlobStore {
 
 export interface TieredBlobStore extends BlobStore {
   /** Reads what is near of it, and removes that where it is not what its digest says (D4). */
-  checkCopy(digest: Digest, size: number): Promise<void>
+  checkCopy(digest: Digest, size: number, taken: Taken): Promise<void>
   /** Ends what is on its way from the far store. Before the staging is closed. */
   close(): Promise<void>
 }
@@ -151,9 +152,9 @@ export async function openTieredBlobStore(options: TieredBlobStoreOptions): Prom
 
     list: far.list,
 
-    async checkCopy(digest, size) {
+    async checkCopy(digest, size, taken) {
       const copy = await near.open(digest, size)
-      if (typeof copy === 'string' || (await digestOf(copy)) === digest) return
+      if (typeof copy === 'string' || (await digestOf(copy, taken)) === digest) return
       log.warn({ digest }, 'a copy of a blob is damaged; it is made anew when it is read')
       here.delete(digest)
       await near.delete(digest, () => here.has(digest))
@@ -166,18 +167,18 @@ export async function openTieredBlobStore(options: TieredBlobStoreOptions): Prom
 const never = () => false
 
 /** Of all its bytes, which are read to the end; `undefined` where they can't be. */
-async function digestOf(body: OpenBody): Promise<Digest | undefined> {
+async function digestOf(body: OpenBody, taken: Taken): Promise<Digest | undefined> {
   const hash = createHash('sha256')
   const buffer = Buffer.allocUnsafeSlow(chunkBytes)
   try {
     for (let at = 0; ; ) {
-      const count = await body.read(buffer, at)
+      const count = await body.read(buffer, at).catch(() => undefined)
+      if (count === undefined) return undefined
       if (count === 0) return `sha256:${hash.digest('hex')}`
       hash.update(buffer.subarray(0, count))
       at += count
+      await taken(count)
     }
-  } catch {
-    return undefined
   } finally {
     body.close()
   }

@@ -27,9 +27,18 @@ export interface VerifyProgress {
   readonly damaged: number
 }
 
+/** Where blobs are read from that are looked at for damage. */
+export interface Verifiable extends Pick<BlobStore, 'open'> {
+  /** Reads a copy that is elsewhere, and removes it where it is damaged; waits for `taken` after each read, and rejects with it. */
+  checkCopy?(digest: Digest, size: number, taken: Taken): Promise<void>
+}
+
+/** Told of bytes that were read. */
+export type Taken = (bytes: number) => Promise<void>
+
 export interface VerifyDeps {
   readonly records: RecordStore
-  readonly blobs: BlobStore
+  readonly blobs: Verifiable
   /** Tells of what it drops. */
   readonly drop: Drop
   readonly mend: Mend
@@ -102,10 +111,10 @@ const isSame = (a: StoredResponse, b: StoredResponse) =>
   a.body.digest === b.body.digest && a.responseTime === b.responseTime
 
 async function bodyDamage(
-  blobs: BlobStore,
+  blobs: Verifiable,
   { digest, size, inline }: StoredBody,
   buffer: Buffer,
-  taken: (bytes: number) => Promise<void>,
+  taken: Taken,
 ): Promise<Damage | undefined> {
   const hash = createHash('sha256')
   const matches = () => (`sha256:${hash.digest('hex')}` === digest ? undefined : 'digest')
@@ -114,6 +123,7 @@ async function bodyDamage(
     await taken(inline.length)
     return matches()
   }
+  await blobs.checkCopy?.(digest, size, taken)
   const blob = await blobs.open(digest, size)
   if (typeof blob === 'string') return blob
   try {

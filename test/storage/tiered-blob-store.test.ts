@@ -298,9 +298,23 @@ describe('tiered blob store', () => {
     for (const bytes of [bad, good]) await put(bytes)
     await near.put(digestOf(bad), await stage(noise(bad.length)))
     near.release(digestOf(bad))
-    for (const bytes of [bad, good]) await store.checkCopy(digestOf(bytes), bytes.length)
+    for (const bytes of [bad, good]) await store.checkCopy(digestOf(bytes), bytes.length, async () => {})
     expect(await nearDigests(near)).toEqual([digestOf(good)])
     expectBytes(await readAll(store, bad), bad)
+  })
+
+  it('D4: who checks a near copy sets the pace, and may end it, which says nothing of the copy', async () => {
+    const { store, near, put } = await tiersForTest()
+    const bytes = noise(600_000)
+    const digest = await put(bytes)
+    let read = 0
+    await store.checkCopy(digest, bytes.length, async (count) => {
+      read += count
+    })
+    expect(read).toBe(bytes.length)
+    const ended = new Error('ended')
+    await expect(store.checkCopy(digest, bytes.length, () => Promise.reject(ended))).rejects.toBe(ended)
+    expect(await nearDigests(near)).toEqual([digest])
   })
 
   it('D4: a near copy that breaks off while it is read costs its reader nothing, and is made anew', async () => {
