@@ -9,7 +9,7 @@ import { encodeRecord } from '../../src/caching/record-encoding.js'
 import { LarderError } from '../../src/errors.js'
 import type { OpenBody } from '../../src/storage/blob-store.js'
 import type { Damaged } from '../../src/storage/damage.js'
-import type { VerifyProgress } from '../../src/storage/verify.js'
+import type { Verifiable, VerifyProgress } from '../../src/storage/verify.js'
 import { type ArtifactStage, bytesOf, publish, setArtifactStage } from './artifact-stage.js'
 import { collect, digestOf, expectBytes, inlineBody, noise, record, response, settled } from './fixtures.js'
 
@@ -52,6 +52,19 @@ describe('D4: verify', () => {
     })
     expect(steps.map(({ checked }) => checked)).toEqual([1, 2])
     expect(damaged).toEqual([])
+  })
+
+  it('copies that are elsewhere are checked, too, and count', async () => {
+    const checked: Digest[] = []
+    const checkCopy: Verifiable['checkCopy'] = async (digest, length, taken) => {
+      checked.push(digest)
+      await taken(length)
+    }
+    const { store } = await setArtifactStage({ blobs: (blobs) => Object.assign(blobs, { checkCopy }) })
+    const bytes = noise(size)
+    await publish(store, 'raw/large', bytes)
+    expect((await store.verify()).bytes).toBe(2 * size)
+    expect(checked).toEqual([digestOf(bytes)])
   })
 
   it.each([
