@@ -212,6 +212,19 @@ describe.skipIf(missing(...radosgwPrograms).length > 0)(title('replicas on one b
     },
   )
 
+  it('D4: verify reads the bucket, and what the replica has of it on its disk', async () => {
+    const { origin, replica } = await setStage()
+    origin.put('/a', noise(300_000))
+    const one = await replica()
+    await one.warm('/a')
+    const { id } = (await administer(one, 'POST', '/tasks', { kind: 'verify' })) as { id: string }
+    const done = async () => {
+      const task = await administer(one, 'GET', `/tasks/${id}`)
+      expect(task).toMatchObject({ state: 'done', progress: { checked: 1, bytes: 600_000, damaged: 0 } })
+    }
+    await vi.waitFor(done, { timeout: 10_000 })
+  })
+
   it('K6: the cap of the bucket holds for what all replicas store', async () => {
     const { origin, replica } = await setStage({ LARDER_S3_MAX_SIZE: '1MiB' })
     for (const path of ['/a', '/b', '/c']) origin.put(path, noise(400_000))
