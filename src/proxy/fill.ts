@@ -78,7 +78,13 @@ export function startFill(deps: FillDeps, job: FillJob): Fill {
     settle = resolve
   })
   const { pace, hurried, hurry } = hurriable(job.pace, job.signal)
-  const head: Promise<FillHead> = begin(deps, { ...job, pace }, { head: () => head, hurried, hurry }).then(
+  // Who follows looks for a validation where all do: in the store.
+  const told = async () => {
+    const known = await head
+    if (known.kind === 'validated') await done
+    return known
+  }
+  const head: Promise<FillHead> = begin(deps, { ...job, pace }, { head: told, hurried, hurry }).then(
     ({ head, rest }) => {
       rest.finally(settle)
       return head

@@ -17,7 +17,7 @@ export interface Replicas {
 }
 
 export interface UnderWay {
-  /** What it comes to. */
+  /** What it comes to; that a stored response is good again, once that is stored. */
   head(): Promise<FillHead>
   /** Aborts when it goes at full speed, as it does for any client; a warm-up may have a pace. */
   readonly hurried: AbortSignal

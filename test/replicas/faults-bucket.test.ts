@@ -3,7 +3,7 @@ import { get } from '../support/http.js'
 import type { InProcess } from '../support/in-process.js'
 import type { Fault } from '../support/s3-gateway.js'
 import { missing, title } from '../support/servers.js'
-import { noise } from '../support/stage.js'
+import { noise, until } from '../support/stage.js'
 import { expectStored, expectWhole, type FaultStage, faultStages, programs, sharing } from './fault-stage.js'
 
 /** More than is shared through Redis, so that the bucket alone has it. */
@@ -40,6 +40,23 @@ describe.skipIf(missing(...programs).length > 0)(title('P3: the bucket in troubl
     await expectStored(origin, replicas, path, body)
     return asked
   }
+
+  it('P1, K2: one that is slow to store a validation: the other waits for that, and does not ask the remote', async () => {
+    const { origin, front, replicas } = await stages.set()
+    const settings = { freshness: [{ match: '**', maxAge: '0s' }] }
+    const [first, second] = (await replicas(2, { settings })) as Two
+    const body = origin.put('/a', noise(size))
+    await first.warm('/a')
+    front.fault(({ method }) => (method === 'PUT' ? { kind: 'late', by: 700 } : undefined))
+    const gate = origin.hold('/a', -1, {}, 1)
+    const one = first.get('/a')
+    await gate.reached
+    const two = second.get('/a')
+    await until(async () => (await second.metric('larder_fills_in_flight')) === 1, 'the second one asks')
+    gate.letGo()
+    expect([(await one).body.equals(body), (await two).body.equals(body)]).toEqual([true, true])
+    expect(origin.count('/a')).toBe(2)
+  })
 
   it.each(troubles)(
     'one that %s at the start: each replica serves from the remote; once it is back, one fetch for all',
