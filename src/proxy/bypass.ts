@@ -66,7 +66,7 @@ export function createBypass({ checksums, metrics, fallback, heads, sourceOf, he
       }
     }
     response.discard()
-    return refused(ask, wanted, response.status, response.headers)
+    return refused(ask, wanted, response)
   }
 
   return { alone, pass }

@@ -16,10 +16,17 @@ const troubleFor = 10
 /** Nothing went to a remote; what comes of it changes with breaker and block, so there is nothing to remember. */
 const unasked: ReadonlySet<ErrorCode> = new Set(['UPSTREAM_BREAKER_OPEN', 'UPSTREAM_BLOCKED'])
 
+interface Told {
+  readonly status: number
+  readonly headers: RawHeaders
+  /** ms since the epoch: not to be remembered for longer, for it was heard of before. */
+  readonly until?: number
+}
+
 /** What it comes to when the remote brings no artifact; remembered for a little while (K3, K4). */
 export interface Fallback {
   /** A status that brings no artifact: the spare copy steps in, or the client hears of it (C9). */
-  refused(ask: Ask, wanted: Wanted, status: number, headers: RawHeaders): Obtained
+  refused(ask: Ask, wanted: Wanted, told: Told): Obtained
   /** No answer at all, or nothing was asked because no remote may be. */
   troubled(ask: Ask, wanted: Wanted, error: LarderError): Obtained
   /** The same for a validation behind an answer already given. */
@@ -29,13 +36,15 @@ export interface Fallback {
 export function createFallback(memory: ShortMemory): Fallback {
   const noteTrouble = (key: string) => memory.note(key, { kind: 'trouble' }, troubleFor)
 
-  const refused = (ask: Ask, wanted: Wanted, status: number, headers: RawHeaders): Obtained => {
+  const refused = (ask: Ask, wanted: Wanted, { status, headers, until }: Told): Obtained => {
     const { keepOnUpstreamMissing } = ask.repository.caching
     const refusal = classifyRefusal(status, headers)
     if (wanted.spare && sparesCopy(refusal, keepOnUpstreamMissing)) return spare(ask, wanted, wanted.spare, status)
     const cache = { outcome: 'error', ...forwarded(wanted), fwdStatus: status } as const
     if (refusal.kind !== 'absent') return { ...refusal, cache }
-    memory.note(ask.remoteKey, { kind: 'negative', status }, absentFor(ask.repository, ask.forwarded, status))
+    const left = until === undefined ? Number.POSITIVE_INFINITY : (until - Date.now()) / 1000
+    const seconds = Math.min(absentFor(ask.repository, ask.forwarded, status), left)
+    memory.note(ask.remoteKey, { kind: 'negative', status }, seconds)
     return { ...refusal, cache: { ...cache, outcome: 'miss' } }
   }
 

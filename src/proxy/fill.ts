@@ -39,8 +39,8 @@ export type FillHead =
   | { readonly kind: 'stored'; readonly stored: StoredResponse }
   /** The answer may not be shared: whoever takes it first has it to himself. `lasting`: nor may what others get. */
   | { readonly kind: 'unshared'; readonly response: SourceResponse; readonly lasting: boolean }
-  /** A status that brings no artifact; its body is gone. */
-  | { readonly kind: 'refused'; readonly status: number; readonly headers: RawHeaders }
+  /** A status that brings no artifact; its body is gone. `until` (ms since the epoch): where another replica remembers it. */
+  | { readonly kind: 'refused'; readonly status: number; readonly headers: RawHeaders; readonly until?: number }
 
 export interface FillJob {
   readonly repository: Repository

@@ -49,7 +49,7 @@ export function createHeads({ store, log, fallback, sourceOf, headersOf }: Heads
       if (!collapsed) await store.freshen(ask.key, validate, stored).catch((error) => unstored(ask, error))
       return { kind: 'stored', stored, cache: revalidated(wanted, answer.status, collapsed) }
     }
-    if (!passes(ask.repository, answer.status)) return refused(ask, wanted, answer.status, answer.headers)
+    if (!passes(ask.repository, answer.status)) return refused(ask, wanted, answer)
     const cache = { outcome: wanted.why === 'bypass' ? 'bypass' : 'miss', ...forwarded(wanted), collapsed } as const
     return { kind: 'artifact', artifact: headArtifact(answer), cache }
   }

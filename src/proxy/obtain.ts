@@ -152,7 +152,7 @@ export function createObtain(deps: ObtainDeps): Obtain {
         if (!mayAnswer(answer.stored, ask)) return renewed(fill)
         return { kind: 'stored', stored: answer.stored, cache: { outcome: 'hit', collapsed: true } }
       case 'refused':
-        return refused(ask, wanted, answer.status, answer.headers)
+        return refused(ask, wanted, answer)
       case 'unshared':
         if (answer.lasting) memory.note(ask.remoteKey, { kind: 'uncacheable' }, uncacheableFor)
         return collapsed ? alone(ask, wanted) : pass(ask, wanted, answer.response)
@@ -205,7 +205,7 @@ export function createObtain(deps: ObtainDeps): Obtain {
       if (collapsed) return
       void flight.head.then(
         (answer) => {
-          if (answer.kind === 'refused') refused(ask, wanted, answer.status, answer.headers)
+          if (answer.kind === 'refused') refused(ask, wanted, answer)
           if (answer.kind === 'unshared') answer.response.discard()
         },
         (error) => {

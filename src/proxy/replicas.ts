@@ -29,7 +29,17 @@ type Claim =
   | { readonly kind: 'alone' }
   /** Others follow this one, until `end`. */
   | Ours
+  | Absence
   | PeerAnswer
+
+/** One was told just now that there is no such thing, and left word of it. */
+interface Absence {
+  readonly kind: 'refused'
+  readonly status: number
+  readonly headers: readonly []
+  /** ms since the epoch, by the clock of who left it: when it is forgotten. */
+  readonly until: number
+}
 
 export interface Ours {
   readonly kind: 'ours'
@@ -70,7 +80,8 @@ export function createReplicas({ shared, peers, self, metrics, log }: ReplicasOp
     return {
       kind: 'ours',
       absent(status, seconds) {
-        if (seconds > 0) void shared.note(absenceOf(id), String(status), seconds * 1000)
+        const text = `${status} ${Date.now() + seconds * 1000}`
+        if (seconds > 0) void shared.note(absenceOf(id), text, seconds * 1000)
       },
       end() {
         clearInterval(renewal)
@@ -83,10 +94,11 @@ export function createReplicas({ shared, peers, self, metrics, log }: ReplicasOp
   return {
     async claim(flight, here, signal) {
       const id = createHash('sha256').update(flight).digest('hex')
-      const [lease, absence] = await Promise.all([shared.lease(nameOf(id), me, leaseFor), shared.noted(absenceOf(id))])
-      if (absence !== undefined && /^4\d\d$/.test(absence)) {
+      const [lease, noted] = await Promise.all([shared.lease(nameOf(id), me, leaseFor), shared.noted(absenceOf(id))])
+      const absence = absenceIn(noted)
+      if (absence) {
         if (lease?.mine) void shared.yield(nameOf(id), me)
-        return { kind: 'refused', status: Number(absence), headers: [] }
+        return absence
       }
       if (lease?.mine) return ours(id, here)
       const holder = lease && holderOf(lease.holder)
@@ -107,6 +119,14 @@ const alone: Claim = { kind: 'alone' }
 
 /** Where there is one replica only. */
 export const noReplicas: Replicas = { claim: async () => alone, underWay: () => undefined }
+
+/** `undefined` for what another version may mean. */
+function absenceIn(text = ''): Absence | undefined {
+  const [, status, until] = /^(4\d\d) (\d{1,15})$/.exec(text) ?? []
+  return status === undefined
+    ? undefined
+    : { kind: 'refused', status: Number(status), headers: [], until: Number(until) }
+}
 
 function holderOf(text: string): Partial<Holder> | undefined {
   try {

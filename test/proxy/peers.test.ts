@@ -130,6 +130,18 @@ describe.skipIf(missing('redis-server').length > 0)(title('P1, C6: across replic
     ])
   })
 
+  it('K4: an absence that one has heard of from the other lasts no longer for that', async () => {
+    const { origin, replicas } = await stage({ negative: { ttl: '60s' } })
+    const [first, second] = replicas
+    origin.plan('/a', { status: 404 })
+    await first.get('/a')
+    await sleep(2_500)
+    await second.get('/a')
+    const { header } = await second.get('/a')
+    const [, ttl] = /^larder; hit; ttl=(\d+)/.exec(String(header('cache-status'))) ?? []
+    expect([Number(ttl) <= 58, origin.count('/a')]).toEqual([true, 1])
+  })
+
   it('K5: what was begun before a purge is not followed after it', async () => {
     const { origin, replicas } = await stage()
     const [first, second] = replicas
