@@ -54,5 +54,10 @@ export function createPeersRoute({ underWay, isPass, pool, reset }: PeersRouteDe
 
 const nothing = ['Content-Length', '0']
 
+/** What is refused only to requests like that one is nothing for others. */
 const told = (answer: FillHead | undefined) =>
-  answer?.kind === 'refused' ? { kind: 'refused', status: answer.status, headers: answer.headers } : { kind: 'over' }
+  answer?.kind === 'refused' && isForAll(answer)
+    ? { kind: 'refused', status: answer.status, headers: answer.headers }
+    : { kind: 'over' }
+
+const isForAll = ({ selecting = {} }: Extract<FillHead, { kind: 'refused' }>) => Object.keys(selecting).length === 0

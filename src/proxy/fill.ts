@@ -14,7 +14,7 @@ import { absentFor } from './absence.js'
 import type { Checksums } from './checksums.js'
 import { redated } from './dated.js'
 import { faultOf } from './fault.js'
-import { isChosen } from './joining.js'
+import { isChosen, refusedBy } from './joining.js'
 import { hurriable, type Pace } from './pace.js'
 import { type Growing, isSuccess, take, tellUnstored } from './receive.js'
 import type { Ours, Replicas, UnderWay } from './replicas.js'
@@ -39,8 +39,18 @@ export type FillHead =
   | { readonly kind: 'stored'; readonly stored: StoredResponse }
   /** The answer may not be shared: whoever takes it first has it to himself. `lasting`: nor may what others get. */
   | { readonly kind: 'unshared'; readonly response: SourceResponse; readonly lasting: boolean }
-  /** A status that brings no artifact; its body is gone. `until` (ms since the epoch): where another replica remembers it. */
-  | { readonly kind: 'refused'; readonly status: number; readonly headers: RawHeaders; readonly until?: number }
+  | FillRefused
+
+/** A status that brings no artifact; its body is gone. */
+interface FillRefused {
+  readonly kind: 'refused'
+  readonly status: number
+  readonly headers: RawHeaders
+  /** ms since the epoch, where another replica remembers it. */
+  readonly until?: number
+  /** Whom it is told: requests with these fields; all, where there are none. */
+  readonly selecting?: StoredResponse['selecting']
+}
 
 export interface FillJob {
   readonly repository: Repository
@@ -210,5 +220,6 @@ function classify(deps: FillDeps, job: FillJob, epoch: number, response: SourceR
     return { head: { kind: 'unshared', response, lasting }, rest: nothing }
   }
   response.discard()
-  return { head: { kind: 'refused', status: response.status, headers: response.headers }, rest: nothing }
+  const { status, headers } = response
+  return { head: { kind: 'refused', status, headers, selecting: refusedBy(status, job) }, rest: nothing }
 }

@@ -11,7 +11,7 @@ import { redated } from './dated.js'
 import type { Fallback } from './fallback.js'
 import { faultOf } from './fault.js'
 import { askHead, type HeadAnswer } from './head.js'
-import { flightKey, sharesHead } from './joining.js'
+import { chooses, flightKey, refusedBy, sharesHead } from './joining.js'
 import { forwarded, type Obtained, revalidated, type Wanted } from './obtained.js'
 import { passes } from './refusal.js'
 import { headArtifact } from './resolution.js'
@@ -34,6 +34,8 @@ export interface Heads {
 interface HeadFlight {
   readonly answer: Promise<HeadAnswer>
   readonly done: Promise<void>
+  /** What was asked by the first. */
+  readonly ask: Ask
 }
 
 export function createHeads({ store, log, fallback, sourceOf, headersOf }: HeadsDeps): Heads {
@@ -65,13 +67,15 @@ export function createHeads({ store, log, fallback, sourceOf, headersOf }: Heads
       const inquire = (fields: RawHeaders) => askHead(sourceOf(ask), fields, wanted.spare && 1)
       const { flight, collapsed } = flights.join(flightKey(ask, wanted.varied), () => {
         const answer = inquire(headers)
-        return { answer, done: answer.then(nothing, nothing) }
+        return { answer, done: answer.then(nothing, nothing), ask }
       })
+      const isForBoth = (first: Ask, got: HeadAnswer) =>
+        sharesHead(ask, headers, got) && chooses(refusedBy(got.status, first), ask)
       let answer = await flight.answer.catch(faultOf)
       if (!(answer instanceof LarderError)) {
         // A 304 about another response than ours says nothing of what there is.
         if (answer.status === 304 && !isAbout(answer, wanted)) answer = await inquire(plain).catch(faultOf)
-        else if (collapsed && !sharesHead(ask, headers, answer)) answer = await inquire(headers).catch(faultOf)
+        else if (collapsed && !isForBoth(flight.ask, answer)) answer = await inquire(headers).catch(faultOf)
       }
       return answer instanceof LarderError ? troubled(ask, wanted, answer) : answered(ask, wanted, answer, collapsed)
     },

@@ -8,7 +8,7 @@ import { selecting, varyNames } from '../caching/vary.js'
 import type { Ask } from './ask.js'
 import type { HeadAnswer } from './head.js'
 import type { PeerAnswer } from './peers.js'
-import { carriesCredentials } from './request-headers.js'
+import { acceptsAnything, carriesCredentials } from './request-headers.js'
 
 /** Who may share a flight, and what it brings (C6). */
 
@@ -30,6 +30,10 @@ export const chooses = (chosenBy: StoredResponse['selecting'], { forwarded }: Pi
   const ours = selecting(Object.keys(chosenBy), forwarded)
   return Object.entries(chosenBy).every(([name, value]) => ours[name] === value)
 }
+
+/** The fields of a request by which it may be refused what others are given: it takes only some media types. */
+export const refusedBy = (status: number, { forwarded }: Pick<Ask, 'forwarded'>): StoredResponse['selecting'] =>
+  status < 400 || status >= 500 || acceptsAnything(forwarded) ? {} : selecting(['accept'], forwarded)
 
 /** The same of what a peer brings. One that does not tell what chose it is believed where nothing did. */
 export const isChosen = ({ response, selecting }: Following, request: Pick<Ask, 'forwarded'>) =>

@@ -152,6 +152,7 @@ export function createObtain(deps: ObtainDeps): Obtain {
         if (!mayAnswer(answer.stored, ask)) return renewed(fill)
         return { kind: 'stored', stored: answer.stored, cache: { outcome: 'hit', collapsed: true } }
       case 'refused':
+        if (collapsed && !chooses(answer.selecting ?? {}, ask)) return renewed(fill)
         return refused(ask, wanted, answer)
       case 'unshared':
         if (answer.lasting) memory.note(ask.remoteKey, { kind: 'uncacheable' }, uncacheableFor)

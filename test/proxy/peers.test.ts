@@ -142,6 +142,23 @@ describe.skipIf(missing('redis-server').length > 0)(title('P1, C6: across replic
     expect([Number(ttl) <= 58, origin.count('/a')]).toEqual([true, 1])
   })
 
+  it.each([
+    ['of the same replica', 0],
+    ['of another one', 1],
+  ] as const)('K4: what is refused to who takes only some media types is no word for a client %s', async (_, i) => {
+    const { origin, replicas } = await stage()
+    const body = origin.put('/a', noise(1000))
+    const gate = origin.hold('/a', -1, { status: 404 }, 1)
+    const picky = replicas[0].get('/a', { accept: 'application/json' })
+    await gate.reached
+    const other = replicas[i].get('/a', { accept: '*/*' })
+    // Who came later would ask for himself anyway.
+    await sleep(300)
+    gate.letGo()
+    expect([(await picky).status, (await other).body.equals(body)]).toEqual([404, true])
+    expect((await replicas[i].get('/a')).status).toBe(200)
+  })
+
   it('K5: what was begun before a purge is not followed after it', async () => {
     const { origin, replicas } = await stage()
     const [first, second] = replicas
