@@ -49,6 +49,9 @@ export interface Larder {
 /** Milliseconds. */
 const cleanedUpEvery = 24 * 3600 * 1000
 
+/** Milliseconds; a peer that is silent for three times as long is given up. */
+const peersBeat = 10_000
+
 /** Wires everything; the only place that names drivers. */
 export async function startLarder(
   settings: Settings,
@@ -115,7 +118,7 @@ export async function startLarder(
 
   const pool = createBufferPool()
   const peers = createPeersRoute({
-    ...{ underWay: replicas.underWay, pool, reset: servers.reset },
+    ...{ underWay: replicas.underWay, pool, reset: servers.reset, beat: peersBeat },
     isPass: (id, shown) => isPass(credentials.peerSecrets(), id, shown),
   })
   const attempts = createAttempts()

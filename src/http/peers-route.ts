@@ -10,6 +10,8 @@ export interface PeersRouteDeps {
   readonly isPass: (id: string, shown: string) => boolean
   readonly pool: BufferPool
   readonly reset: Reset
+  /** Milliseconds between two signs of life while the remote lets wait for its answer. */
+  readonly beat: number
 }
 
 const written = /^\/internal\/v1\/fills\/([0-9a-f]{64})$/
@@ -18,10 +20,14 @@ const written = /^\/internal\/v1\/fills\/([0-9a-f]{64})$/
  * `GET /internal/v1/fills/<id>`: what a fill that is under way here comes to, for a replica that asks for the same. The head
  * of the answer goes out at once, and says no more than that there is one; then a line of JSON as soon as the remote has
  * answered; behind it, where a body is to be stored, its bytes as they come in. A reset says that there will be no more.
+ * Blanks in front of the line mean nothing: a remote may take its time, and who follows would take that for our silence.
  */
-export function createPeersRoute({ underWay, isPass, pool, reset }: PeersRouteDeps): RequestListener {
+export function createPeersRoute({ underWay, isPass, pool, reset, beat }: PeersRouteDeps): RequestListener {
   const follow = async (response: ServerResponse, head: Promise<FillHead>): Promise<void> => {
+    const beating = setInterval(() => response.write(' '), beat).unref()
+    response.once('close', () => clearInterval(beating))
     const answer = await head.catch(() => undefined)
+    clearInterval(beating)
     if (answer?.kind !== 'growing') return void response.end(`${JSON.stringify(told(answer))}\n`)
     const { growing } = answer
     const body = growing.follow(undefined)

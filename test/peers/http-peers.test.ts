@@ -1,30 +1,33 @@
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
+import { createPeersRoute } from '../../src/http/peers-route.js'
+import { createBufferPool } from '../../src/http/pump.js'
 import { createLog } from '../../src/log.js'
+import { splitAnswer } from '../../src/peers/answer.js'
 import { createHttpPeers } from '../../src/peers/http-peers.js'
+import type { FillHead } from '../../src/proxy/fill.js'
 
 const head = JSON.stringify({
   ...{ kind: 'growing', status: 200, headers: [], requestTime: 1, responseTime: 1 },
   ...{ framing: 'length', remote: 'https://remote.example', selecting: {} },
 })
 
-/** What is followed of a peer that answers so, given up after so many ms without a byte. */
-async function follow(answer: (response: ServerResponse) => void, stall: number) {
-  const server = createServer((_, response) => answer(response))
+async function serving(listener: RequestListener): Promise<string> {
+  const server = createServer(listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {
     server.closeAllConnections()
     server.close()
   })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** What is followed of a peer that answers so, given up after so many ms without a byte. */
+async function follow(answer: (response: ServerResponse) => void, stall: number) {
+  const url = await serving((_, response) => answer(response))
   const peers = createHttpPeers({ secret: () => 'secret', patience: 5000, stall, log: createLog('silent') })
-  const { port } = server.address() as AddressInfo
-  return peers.follow(
-    `http://127.0.0.1:${port}`,
-    '0'.repeat(64),
-    { hurried: AbortSignal.abort() },
-    new AbortController().signal,
-  )
+  return peers.follow(url, '0'.repeat(64), { hurried: AbortSignal.abort() }, new AbortController().signal)
 }
 
 async function read(answer: Awaited<ReturnType<typeof follow>>): Promise<string> {
@@ -60,4 +63,27 @@ it('who reads slowly is not taken for a peer that is silent', async () => {
   }, 50)
   await new Promise((resolve) => setTimeout(resolve, 200))
   expect(await read(answer)).toBe('bytes, and more, whole')
+})
+
+it('a peer whose remote takes its time shows that it lives', async () => {
+  let answered = (_: FillHead) => {}
+  const head = new Promise<FillHead>((resolve) => {
+    answered = resolve
+  })
+  const route = createPeersRoute({
+    underWay: () => ({ head: () => head, hurried: AbortSignal.abort(), hurry() {} }),
+    ...{ isPass: () => true, pool: createBufferPool(), reset() {}, beat: 1 },
+  })
+  const server = await serving(route)
+  const { body } = await fetch(`${server}/internal/v1/fills/${'0'.repeat(64)}`)
+  const chunks: Uint8Array[] = []
+  for await (const chunk of body ?? []) {
+    if (chunks.length === 0) answered({ kind: 'refused', status: 404, headers: [] })
+    chunks.push(chunk)
+  }
+  expect(Buffer.concat(chunks).toString()).toMatch(/^ +{/)
+  const said = (async function* () {
+    yield* chunks
+  })()
+  expect(await splitAnswer(said)).toEqual({ kind: 'refused', status: 404, headers: [] })
 })
