@@ -40,7 +40,7 @@ export interface Uploads {
 }
 
 export interface UploadsDeps {
-  readonly store: Pick<ArtifactStore, 'lookup' | 'epochOf' | 'stage' | 'publish' | 'purge'>
+  readonly store: Pick<ArtifactStore, 'lookUpAnew' | 'epochOf' | 'stage' | 'publish' | 'purge'>
   readonly checksums: Checksums
   readonly metrics: Metrics
 }
@@ -53,7 +53,8 @@ export function createUploads({ store, checksums, metrics }: UploadsDeps): Uploa
     checkUpload(upload)
     const promised = uploadPromises(headers)
     const key = cacheKey(repository.name, target)
-    const record = await store.lookup(key)
+    // Of several replicas another one may have changed it since (P7).
+    const record = await store.lookUpAnew(key)
     const epoch = store.epochOf(key, record)
     // Where that is known before, no byte needs to be sent for it.
     const known = promised.sha256 === undefined ? undefined : judge(upload, `sha256:${promised.sha256}`)(record)

@@ -57,6 +57,15 @@ describe.skipIf(missing(...programs).length > 0)(title('P7: uploads to replicas 
     expect([...statuses].sort()).toEqual([204, 412])
   })
 
+  it('redeployed through one, the other goes by that at once, not by what it has in memory', async () => {
+    const [first, second] = await hosts(await stages.set(), { redeploy: true })
+    for (let round = 0; round < 3; round += 1) {
+      await send(first, 'PUT', '/a', noise(600_000))
+      const tag = { 'If-Match': (await first.get('/a')).header('etag') ?? '' }
+      expect(await send(second, 'PUT', '/a', noise(600_000), tag)).toBe(204)
+    }
+  })
+
   it('deleted through one, gone from the other; and free for other bytes', async () => {
     const [first, second] = await hosts(await stages.set())
     await send(first, 'PUT', '/a', noise(600_000))
