@@ -48,17 +48,18 @@ export function createPeersRoute({ underWay, isPass, pool, reset, beat }: PeersR
     const [, id = ''] = written.exec(request.url ?? '') ?? []
     const [, shown = ''] = /^Larder-Peer ([0-9a-f]{64})$/.exec(request.headers.authorization ?? '') ?? []
     // Without a pass nothing is told, not even whether there is such a fill.
-    if (!isPass(id, shown)) return void response.writeHead(401, [...nothing, 'WWW-Authenticate', 'Larder-Peer']).end()
+    if (!isPass(id, shown)) return void response.writeHead(401, unknown).end()
     const fill = request.method === 'GET' ? underWay(id) : undefined
-    if (!fill) return void response.writeHead(404, nothing).end()
-    if (request.headers['larder-unhurried'] === undefined) fill.hurry()
     response.writeHead(200, ['Content-Type', 'application/octet-stream', 'Cache-Control', 'no-store'])
+    // Said, for a 404 is what anything else would answer that a wrong URL leads to.
+    if (!fill) return void response.end(`${JSON.stringify(told(undefined))}\n`)
+    if (request.headers['larder-unhurried'] === undefined) fill.hurry()
     response.flushHeaders()
     void follow(response, fill.head())
   }
 }
 
-const nothing = ['Content-Length', '0']
+const unknown = ['Content-Length', '0', 'WWW-Authenticate', 'Larder-Peer']
 
 /** What is refused only to requests like that one is nothing for others. */
 const told = (answer: FillHead | undefined) =>

@@ -46,21 +46,23 @@ export function createHttpPeers({ secret, ca, patience, stall, log }: HttpPeersO
       signal.throwIfAborted()
       try {
         const request = ask(url, id, hurried.aborted)
-        const hurryToo = () => void hurry(url, id, signal)
-        hurried.addEventListener('abort', hurryToo, { once: true })
-        request.once('close', () => hurried.removeEventListener('abort', hurryToo))
+        if (!hurried.aborted) {
+          const hurryToo = () => void hurry(url, id, signal)
+          hurried.addEventListener('abort', hurryToo, { once: true })
+          request.once('close', () => hurried.removeEventListener('abort', hurryToo))
+        }
         const response = await answered(request, patience, signal)
-        if (response.statusCode === 200) return await answerIn(response, stall)
+        const { statusCode: status } = response
+        const answer = status === 200 ? await answerIn(response, stall) : undefined
+        if (answer) return answer
         response.destroy()
-        if (response.statusCode === 404) return { kind: 'over' }
-        if (response.statusCode === 401)
-          log.warn({ peer: url }, 'a peer does not take our secret: theirs is another one')
-        return undefined
+        const why = status === 401 ? 'does not take our secret: theirs is another one' : 'says what means nothing here'
+        log.warn({ peer: url, status }, `a peer ${why}; fetching without it`)
       } catch (error) {
         signal.throwIfAborted()
-        log.debug({ err: error, peer: url }, 'cannot follow a peer')
-        return undefined
+        log.warn({ err: error, peer: url }, 'a peer does not answer; fetching without it')
       }
+      return undefined
     },
   }
 }

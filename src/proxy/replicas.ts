@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import type { Logger } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { SharedCache } from '../storage/shared-cache.js'
 import type { FillHead } from './fill.js'
@@ -54,7 +53,6 @@ export interface ReplicasOptions {
   /** This replica's, for its peers; `undefined` where they can't reach it. */
   readonly self: Holder
   readonly metrics: Metrics
-  readonly log: Logger
 }
 
 /** Who has a lease. */
@@ -69,7 +67,7 @@ interface Holder {
 const leaseFor = 10_000
 const renewedEvery = 3_000
 
-export function createReplicas({ shared, peers, self, metrics, log }: ReplicasOptions): Replicas {
+export function createReplicas({ shared, peers, self, metrics }: ReplicasOptions): Replicas {
   const offered = new Map<string, UnderWay>()
   const me = JSON.stringify(self)
 
@@ -104,8 +102,6 @@ export function createReplicas({ shared, peers, self, metrics, log }: ReplicasOp
       const holder = lease && holderOf(lease.holder)
       const answer = holder?.url === undefined ? undefined : await peers.follow(holder.url, id, here, signal)
       metrics.peerFills.inc({ result: answer?.kind ?? 'alone' })
-      if (holder?.url !== undefined && !answer)
-        log.warn({ peer: holder.url }, 'a peer does not answer; fetching without it')
       return answer ?? alone
     },
     underWay: (id) => offered.get(id),

@@ -24,9 +24,9 @@ async function serving(listener: RequestListener): Promise<string> {
 }
 
 /** What is followed of a peer that answers so, given up after so many ms without a byte. */
-async function follow(answer: (response: ServerResponse) => void, stall: number) {
+async function follow(answer: (response: ServerResponse) => void, stall: number, log = createLog('silent')) {
   const url = await serving((_, response) => answer(response))
-  const peers = createHttpPeers({ secret: () => 'secret', patience: 5000, stall, log: createLog('silent') })
+  const peers = createHttpPeers({ secret: () => 'secret', patience: 5000, stall, log })
   return peers.follow(url, '0'.repeat(64), { hurried: AbortSignal.abort() }, new AbortController().signal)
 }
 
@@ -54,6 +54,30 @@ it.each([
   ['in the middle of its line', (response: ServerResponse) => response.write(head)],
 ])('a peer that falls silent %s is no answer', async (_, answer) => {
   expect(await follow(answer, 50)).toBeUndefined()
+})
+
+it.each([
+  ['is over', '{"kind":"over"}', 200, { kind: 'over' }, undefined],
+  [
+    'has another secret',
+    '',
+    401,
+    undefined,
+    'a peer does not take our secret: theirs is another one; fetching without it',
+  ],
+  ['is no peer', '', 404, undefined, 'a peer says what means nothing here; fetching without it'],
+  [
+    'means something else',
+    '{"kind":"new"}',
+    200,
+    undefined,
+    'a peer says what means nothing here; fetching without it',
+  ],
+])('one that %s: the reason is told, once', async (_, body, status, answer, reason) => {
+  const said: string[] = []
+  const log = createLog('info', { write: (line) => void said.push((JSON.parse(line) as { msg: string }).msg) })
+  expect(await follow((response) => response.writeHead(status).end(`${body}\n`), 5000, log)).toEqual(answer)
+  expect(said).toEqual(reason === undefined ? [] : [reason])
 })
 
 it('who reads slowly is not taken for a peer that is silent', async () => {
