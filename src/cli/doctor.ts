@@ -6,7 +6,6 @@ import { chosenBuildpacks, chosenForm, configurationOf, givenUrl } from './proje
 import { CommandFailed, json, NotUnderstood, printable, type Terminal } from './terminal.js'
 
 export interface DoctorOptions {
-  readonly envFile: string
   readonly for?: string
   readonly buildpack: readonly string[]
   readonly url?: string
@@ -14,11 +13,12 @@ export interface DoctorOptions {
 }
 
 /** Says what is wrong with a project's variables. Throws `CommandFailed` where anything is, after listing it. */
-export async function doctor(terminal: Terminal, options: DoctorOptions): Promise<void> {
+export async function doctor(terminal: Terminal, file: string | undefined, options: DoctorOptions): Promise<void> {
+  if (file === undefined) throw new NotUnderstood('no file is named, expected one with the variables of a project')
   const form = options.for === undefined ? undefined : chosenForm(options.for)
   const choices = chosenBuildpacks(options.buildpack)
   const given = givenUrl(options.url)
-  const { variables, isGitLab } = projectVariables(options.envFile)
+  const { variables, isGitLab } = projectVariables(file)
   const { publicUrl, publicHosts, repositories } = await configurationOf(terminal)
   const urls = [given, publicUrl].filter((url) => url !== undefined)
   // URLs name no port that is their scheme's own.
@@ -31,8 +31,8 @@ export async function doctor(terminal: Terminal, options: DoctorOptions): Promis
   }
   const forwarding = form === undefined ? isGitLab : form === 'gitlab'
   const findings = judge(variables, { url, hosts, repositories, choices, forwarding })
-  if (options.json) terminal.out(json({ file: options.envFile, findings }))
-  else terminal.out(findings.length === 0 ? 'nothing wrong found\n' : report(options.envFile, findings))
+  if (options.json) terminal.out(json({ file, findings }))
+  else terminal.out(findings.length === 0 ? 'nothing wrong found\n' : report(file, findings))
   if (findings.length > 0) throw new CommandFailed(`${findings.length} found to be wrong`)
 }
 

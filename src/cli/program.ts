@@ -41,7 +41,7 @@ Artifacts are named as in their URL, behind /repository/:
 
 Projects are led here by variables:
   larder env --for gitlab --buildpack gradle@v49 --url https://larder.example.com
-  larder doctor --env-file .env
+  larder doctor .env
 
 Exit codes: 0 done, 1 failed (verify: damage was found, doctor: something is wrong), 2 not understood.`
 

@@ -21,8 +21,9 @@ export function addProjectCommands(program: Command, terminal: Terminal): void {
     .option('--app <name>', 'the name of the app, for dokku')
     .action(async (options) => (await import('./env.js')).env(terminal, options))
   command('doctor', "say what is wrong with a project's variables")
-    .requiredOption('--env-file <file>', 'its variables: dotenv, export lines, GitLab YAML, or JSON of the GitLab API')
+    .argument('[file]', 'its variables: dotenv, export lines, GitLab YAML, or JSON of the GitLab API')
+    .option('--env-file <file>', 'the same')
     .option('--for <form>', 'where they are set, if the file does not tell: gitlab looks at what is forwarded')
     .addOption(jsonOption())
-    .action(async (options) => (await import('./doctor.js')).doctor(terminal, options))
+    .action(async (file, options) => (await import('./doctor.js')).doctor(terminal, file ?? options.envFile, options))
 }

@@ -129,7 +129,7 @@ describe('larder env', () => {
 describe('larder doctor', () => {
   it('nothing wrong: exit code 0', async () => {
     const path = await file('GO_BUCKET_URL=https://larder.corp/repository/heroku-golang-prod\n')
-    expect(await run(['doctor', '--env-file', path, ...corp])).toMatchObject({
+    expect(await run(['doctor', path, ...corp])).toMatchObject({
       code: 0,
       out: 'nothing wrong found\n',
       err: '',
@@ -140,7 +140,7 @@ describe('larder doctor', () => {
     const text =
       'TOKEN=hunter2\nJVM_BUILDPACK_ASSETS_BASE_UR=https://u:hunter2@x\nGO_BUCKET_URL=https://u:hunter2@nexus.corp/go\n'
     const path = await file(text)
-    const { code, out, err } = await run(['doctor', '--env-file', path, ...corp])
+    const { code, out, err } = await run(['doctor', path, ...corp])
     expect([code, err]).toEqual([1, 'larder: 2 found to be wrong\n'])
     expect(out).toBe(
       `${path}:2: JVM_BUILDPACK_ASSETS_BASE_UR is read by nothing; expected: JVM_BUILDPACK_ASSETS_BASE_URL\n` +
@@ -150,7 +150,7 @@ describe('larder doctor', () => {
 
   it('--json', async () => {
     const path = await file('BP_DEPENDENCY_MIRROR=http://larder.corp/repository/{originalHost}\n')
-    const { code, out } = await run(['doctor', '--json', '--env-file', path, ...corp])
+    const { code, out } = await run(['doctor', '--json', path, ...corp])
     expect([code, JSON.parse(out)]).toEqual([
       1,
       {
@@ -178,12 +178,12 @@ describe('larder doctor', () => {
     ],
   ])('knows our hosts by %s', async (_, argv, configuration) => {
     const path = await file('GO_BUCKET_URL=https://larder.corp/repository/heroku-golang-prod\n')
-    expect((await run(['doctor', '--env-file', path, ...argv], configuration)).out).toBe('nothing wrong found\n')
+    expect((await run(['doctor', path, ...argv], configuration)).out).toBe('nothing wrong found\n')
   })
 
   it('of GitLab it asks what is forwarded, told by the file or by --for', async () => {
     const dotenv = await file('GO_BUCKET_URL=https://larder.corp/repository/heroku-golang-prod\n')
-    expect((await run(['doctor', '--env-file', dotenv, '--for', 'gitlab', ...corp])).out).toContain('FORWARDED')
+    expect((await run(['doctor', dotenv, '--for', 'gitlab', ...corp])).out).toContain('FORWARDED')
     const api = await file('[{"key":"GO_BUCKET_URL","value":"https://larder.corp/repository/heroku-golang-prod"}]')
     expect((await run(['doctor', '--env-file', api, ...corp])).out).toContain('FORWARDED')
     expect((await run(['doctor', '--env-file', api, '--for', 'shell', ...corp])).code).toBe(0)
@@ -198,14 +198,14 @@ describe('larder doctor', () => {
     async (form) => {
       const { out } = await run(['env', '--for', form, ...corp])
       const path = await file(out)
-      expect(await run(['doctor', '--env-file', path, '--for', form, ...corp])).toMatchObject({ code: 0, err: '' })
+      expect(await run(['doctor', path, '--for', form, ...corp])).toMatchObject({ code: 0, err: '' })
     },
   )
 
   it.each([
-    ['no file', ['doctor', ...corp], '--env-file'],
+    ['no file', ['doctor', ...corp], 'no file is named'],
     ['a file that is not there', ['doctor', '--env-file', '/nowhere', ...corp], '/nowhere: does not exist'],
-    ['a file without variables', ['doctor', '--env-file', shipped, ...corp], 'repositories.yaml:7:1: is no variable'],
+    ['a file without variables', ['doctor', shipped, ...corp], 'repositories.yaml:7:1: is no variable'],
     [
       'a buildpack there is not',
       ['doctor', '--env-file', gitlabExample, '--buildpack', 'perl', ...corp],

@@ -176,6 +176,8 @@ describe('larder doctor, as installed', () => {
       code: 1,
       out: expect.stringContaining('.env:2: GO_BUCKET_URL leads to elsewhere.test'),
     })
+    const byNode = [main, 'doctor', at('.env')]
+    expect((await ran(process.execPath, byNode, { LARDER_CONFIG: at('repositories.yaml') })).code).toBe(1)
     expect(await readdir(directory)).not.toContain('ran')
     expect(await doctor(at('nothing'))).toMatchObject({ code: 2, err: expect.stringContaining('does not exist') })
   })
