@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmod, readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -168,8 +168,6 @@ describe('larder doctor, as installed', () => {
     await writeFile(at('other.cjs'), `require('node:fs').writeFileSync(${JSON.stringify(at('ran'))}, '')`)
     await writeFile(at('.env'), `NODE_OPTIONS=--require=${at('other.cjs')}\nGO_BUCKET_URL=https://elsewhere.test/go\n`)
     await writeFile(at('repositories.yaml'), 'presets: [heroku-go]\npublicUrl: https://larder.test\n')
-    // As whoever installs it does: npm, the Dockerfile.
-    await chmod(main, 0o755)
     const doctor = (file: string) =>
       ran(main, ['doctor', '--env-file', file], { LARDER_CONFIG: at('repositories.yaml') })
     expect(await doctor(at('.env'))).toMatchObject({

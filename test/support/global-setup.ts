@@ -9,7 +9,7 @@ import { missing, provide } from './servers.js'
  */
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {
   const root = fileURLToPath(new URL('../../', import.meta.url))
-  execFileSync('npx', ['tsc', '-p', 'tsconfig.build.json'], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+  execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
   provide()
   const isWhole = process.argv.slice(2).every((word) => word === 'run')
   if (!isWhole || process.env.LARDER_TEST_S3_ENDPOINT !== undefined || missing(...radosgwPrograms).length > 0) return
